@@ -1,0 +1,85 @@
+# The commands of this project; `make help` lists them. Each one makes .venv when it is missing
+# and brings it up to date when pyproject.toml or constraints.txt changed.
+
+PYTHON ?= python3
+PORT ?= 8000
+
+VENV := .venv
+BIN := $(VENV)/bin
+SITE := _build/html/index.html
+CHAPTERS := $(wildcard book/*.ipynb)
+BOOK_FILES := _config.yml _toc.yml $(CHAPTERS) $(wildcard book/*.md book/*.bib book/tools/*.py) \
+	$(shell find book/_static -type f)
+
+.DEFAULT_GOAL := help
+.DELETE_ON_ERROR:
+.NOTPARALLEL:
+.PHONY: help book test test-all bench lab serve notebooks lint check-notebooks chromium vendor clean
+
+help: ## list these targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
+
+book: $(SITE) ## build the book: _build/html/index.html
+	@echo "The book: $(SITE)"
+
+test: lint book check-notebooks chromium ## run every check except the slow tests
+	$(BIN)/python -m pytest -q -m "not slow"
+
+test-all: lint book chromium ## the same with the slow tests, the notebooks under several thread counts
+	$(BIN)/python -m pytest -q
+	for run in 1 2 3; do $(BIN)/python book/tools/check_notebooks.py || exit 1; done
+	for threads in 1 2; do \
+		OMP_NUM_THREADS=$$threads $(BIN)/python book/tools/check_notebooks.py || exit 1; \
+	done
+
+bench: $(VENV)/.bench ## measure speed against other libraries
+	$(BIN)/python tests/benchmarks/run.py
+
+lab: $(VENV)/.book ## open the chapters in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=book
+
+serve: book ## show the book at http://localhost:8000 (other port: PORT=...)
+	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(dir $(SITE))
+
+notebooks: $(VENV)/.book ## execute the chapters whose source or package changed
+	@$(BIN)/python book/tools/execute.py
+	@$(BIN)/python book/tools/readme_picture.py
+
+lint: $(VENV)/.test ## ruff, pyright, codespell
+	@$(BIN)/ruff check --quiet
+	@$(BIN)/ruff format --check --quiet
+	@$(BIN)/pyright --warnings
+	@$(BIN)/codespell
+
+check-notebooks: $(VENV)/.test ## execute the stored notebooks and compare their outputs
+	$(BIN)/python book/tools/check_notebooks.py
+
+chromium: $(VENV)/.test # a browser for the tests, unless there is one
+	@$(BIN)/python tests/book/chromium.py 2>/dev/null \
+		|| $(BIN)/python -m playwright install chromium || true
+
+vendor: $(VENV)/.book ## fetch the book's JavaScript and fonts again (needs npm)
+	@$(BIN)/python book/tools/vendor.py
+
+clean: ## remove what was built, but not .venv
+	rm -rf _build *.egg-info .pytest_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -not -path './$(VENV)/*' -prune -exec rm -rf {} +
+
+$(SITE): $(BOOK_FILES) | $(VENV)/.book
+	@echo "Building the book ..."
+	@rm -rf _build/html _build/.doctrees
+	@$(BIN)/jupyter-book build . --quiet -W -n --keep-going >/dev/null
+
+# One stamp per extra; [test] contains [book].
+$(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
+	@echo "Installing the packages of [$*] into $(VENV), which can take a few minutes ..."
+	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
+	@touch $@ $(if $(filter test,$*),$(VENV)/.book)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+		echo "Python 3.11 or newer is needed; name one: make PYTHON=/path/to/python3.11" >&2; \
+		exit 1; }
+	@$(PYTHON) -m venv $(VENV) || { \
+		echo "cannot make a virtual environment (Debian: apt-get install python3-venv)" >&2; \
+		rm -rf $(VENV); exit 1; }

@@ -1,0 +1,60 @@
+"""Wasserstein gradient flows on push-forward generative models.
+
+One step of a flow: z ~ λ, x = T_θ(z), velocity v(x) = −∇δF/δρ, metric G, ξ = G†E[Jᵀv], θ⁺ = θ + hξ.
+"""
+
+from .diagnostics import convergence_order, gaussian_kl, gaussian_w2, moments, sample_noise
+from .energies import Energy, Entropy, Potential
+from .errors import NumericalError
+from .exact import OrnsteinUhlenbeck
+from .flow import Evaluation, Trajectory, evaluate, evaluation_cloud, evolve, step_generator
+from .linalg import Dense, Minres, Solution, Status, minres
+from .metrics import RelaxedMetric
+from .model import Cloud, PushForward
+from .problems import PROBLEMS, problem
+from .reference import Gaussian, Reference
+from .schemes import Explicit
+from .state import Info, Problem, State
+from .transforms import Affine, Compose, Jacobian, Planar, Transform
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "PROBLEMS",
+    "Affine",
+    "Cloud",
+    "Compose",
+    "Dense",
+    "Energy",
+    "Entropy",
+    "Evaluation",
+    "Explicit",
+    "Gaussian",
+    "Info",
+    "Jacobian",
+    "Minres",
+    "NumericalError",
+    "OrnsteinUhlenbeck",
+    "Planar",
+    "Potential",
+    "Problem",
+    "PushForward",
+    "Reference",
+    "RelaxedMetric",
+    "Solution",
+    "State",
+    "Status",
+    "Trajectory",
+    "Transform",
+    "convergence_order",
+    "evaluate",
+    "evaluation_cloud",
+    "evolve",
+    "gaussian_kl",
+    "gaussian_w2",
+    "minres",
+    "moments",
+    "problem",
+    "sample_noise",
+    "step_generator",
+]

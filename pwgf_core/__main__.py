@@ -1,0 +1,180 @@
+"""Command line: `python -m pwgf_core list` and `python -m pwgf_core run NAME [options]`."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+import warnings
+from pathlib import Path
+from typing import Any, NoReturn
+
+import numpy as np
+import torch
+from tqdm.std import tqdm
+
+from . import __version__
+from .flow import Evaluation, Trajectory, evaluate, evaluation_cloud, evolve
+from .linalg import Dense, Minres
+from .problems import PROBLEMS, TRANSFORMS
+from .reference import SAMPLINGS
+from .schemes.explicit import FORMS, TABLEAUX, Explicit
+from .state import Problem
+
+DTYPES = {"float32": torch.float32, "float64": torch.float64}
+EXIT = {"completed": 0, "failed": 1, "interrupted": 130}
+
+
+class Parser(argparse.ArgumentParser):
+    """Says what is wrong in one line and exits with code 2."""
+
+    def error(self, message: str) -> NoReturn:
+        self.exit(2, f"{self.prog}: error: {message} (--help lists the options)\n")
+
+
+def parser() -> Parser:
+    """The command line's options; those left out are the problem's defaults."""
+    top = Parser(prog="pwgf_core", description="Wasserstein gradient flows on generative models.")
+    top.add_argument("--version", action="version", version=__version__)
+    commands = top.add_subparsers(dest="command", required=True, parser_class=Parser)
+    commands.add_parser("list", help="list the problems")
+    run = commands.add_parser("run", help="solve a problem and compare with its exact solution")
+    run.add_argument("name", metavar="NAME", help="a problem; `list` names them")
+    run.add_argument("--scheme", choices=["relaxed"], default="relaxed")
+    run.add_argument("--h", type=float, help="largest time step")
+    run.add_argument("--t-end", type=float, help="final time")
+    run.add_argument("--samples", type=int, help="points drawn from λ at each step")
+    run.add_argument("--sampling", choices=SAMPLINGS)
+    run.add_argument("--transform", choices=TRANSFORMS)
+    run.add_argument("--layers", type=int, help="layers K of the planar flow")
+    run.add_argument("--integrator", choices=TABLEAUX, default="midpoint")
+    run.add_argument("--form", choices=FORMS, default="velocity")
+    run.add_argument("--metric", choices=["relaxed"], default="relaxed")
+    run.add_argument("--solver", choices=["minres", "dense"], help="products, or the matrix Ĝ")
+    run.add_argument("--device", default="cpu", help="cpu, cuda or cuda:INDEX")
+    run.add_argument("--dtype", choices=DTYPES)
+    run.add_argument("--seed", type=int, default=0)
+    run.add_argument("--record", type=int, default=20, help="number of recorded times")
+    run.add_argument(
+        "--out", type=Path, metavar="DIR", help="write metrics.json and run.safetensors"
+    )
+    run.add_argument("--resume", action="store_true", help="go on with the run stored in --out")
+    run.add_argument("--checkpoint-every", type=int, default=100, metavar="N", help="steps")
+    run.add_argument(
+        "--save-samples", type=int, metavar="N", help="write N samples a recorded time"
+    )
+    run.add_argument("--quiet", action="store_true", help="no progress bar")
+    return top
+
+
+def build(args: argparse.Namespace) -> tuple[Problem, Explicit]:
+    """The problem and the scheme that the options name. Raises `ValueError` if they cannot be."""
+    if args.name not in PROBLEMS:
+        raise ValueError(f"NAME must be one of {', '.join(sorted(PROBLEMS))}, got {args.name!r}")
+    if (args.resume or args.save_samples is not None) and args.out is None:
+        raise ValueError("--resume and --save-samples need --out DIR")
+    if args.save_samples is not None and args.save_samples < 1:
+        raise ValueError(f"--save-samples must be at least 1, got {args.save_samples}")
+    try:
+        torch.zeros(1, device=args.device)
+    except (RuntimeError, AssertionError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(f"--device {args.device} cannot be used: {reason}") from None
+    options: dict[str, Any] = {"transform": args.transform, "layers": args.layers}
+    options |= {"dtype": DTYPES.get(args.dtype), "seed": args.seed, "device": args.device}
+    problem = PROBLEMS[args.name](**{k: v for k, v in options.items() if v is not None})
+    h = problem.h if args.h is None else args.h
+    solver = {"minres": Minres(), "dense": Dense(), None: problem.solver}[args.solver]
+    return problem, Explicit(h, args.integrator, args.form, solver)
+
+
+def metrics(args: argparse.Namespace, run: Trajectory, result: Evaluation) -> dict[str, Any]:
+    """The content of metrics.json; the entries of t = 0 are left out."""
+    device = torch.device(args.device)
+    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
+    return {
+        "problem": args.name,
+        "scheme": args.scheme,
+        "settings": run.settings,
+        "device": name,
+        "seconds": run.seconds,
+        "steps": run.state.step,
+        "times": result.times[1:],
+        "energy": result.energy[1:],
+        "errors": {k: v[1:] for k, v in result.errors.items()},
+        "status": run.status,
+    }
+
+
+def table(problem: Problem, result: Evaluation) -> str:
+    """The error table that a run prints."""
+    head = ["t", "energy", *(["exact energy"] if problem.exact else []), *result.errors]
+    lines = ["  ".join(f"{h:>16}" for h in head)]
+    for i, t in enumerate(result.times):
+        row = [t, result.energy[i]]
+        row += [problem.exact.energy(t)] if problem.exact else []
+        row += [v[i] for v in result.errors.values()]
+        lines.append("  ".join(f"{x:16.6g}" for x in row))
+    return "\n".join(lines)
+
+
+def save_samples(problem: Problem, run: Trajectory, n: int, path: Path) -> None:
+    """samples.npz: `t` (times,) and `x` (times, n, d), the same reference points at every time."""
+    x = [
+        evaluation_cloud(problem, theta, max(n, problem.model.dim + 1)).x[:n]
+        for theta in run.thetas
+    ]
+    np.savez(path, t=np.array(run.times), x=torch.stack(x).cpu().numpy())
+
+
+def run_command(args: argparse.Namespace) -> int:
+    """Run, print the table, write the files; the exit code says how the run ended."""
+    problem, scheme = build(args)
+    stored = args.out / "run.safetensors" if args.out else None
+    resume = None
+    if args.resume and stored:
+        if not stored.exists():
+            raise ValueError(f"--resume: there is no {stored}")
+        resume = Trajectory.load(stored, args.device)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", RuntimeWarning)  # said below, in one line
+        run = evolve(
+            problem,
+            scheme,
+            t_end=args.t_end,
+            samples=args.samples,
+            sampling=args.sampling,
+            seed=args.seed,
+            record=args.record,
+            progress=not args.quiet,
+            checkpoint=stored,
+            checkpoint_every=args.checkpoint_every,
+            resume=resume,
+        )
+    result = evaluate(problem, run)
+    tqdm.write(table(problem, result))
+    print(f"{run.status} after {run.state.step} steps, {run.seconds:.1f} s. {run.message}".rstrip())
+    if args.out:
+        text = json.dumps(metrics(args, run, result), indent=1)
+        (args.out / "metrics.json").write_text(text + "\n")
+        if args.save_samples is not None:
+            save_samples(problem, run, args.save_samples, args.out / "samples.npz")
+    return EXIT[run.status]
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Entry point; returns the exit code."""
+    args = parser().parse_args(argv)
+    if args.command == "list":
+        for name, factory in PROBLEMS.items():
+            print(f"{name:24} {(factory.__doc__ or '').splitlines()[0]}")
+        return 0
+    try:
+        return run_command(args)
+    except (ValueError, OSError) as error:
+        print(f"pwgf_core: error: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

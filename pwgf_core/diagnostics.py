@@ -1,0 +1,90 @@
+"""Distances between distributions, convergence orders and sampling noise, as measured."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import torch
+from torch import Generator, Tensor
+
+from .distributed import expectation
+from .errors import check_count, check_shape
+from .schemes.explicit import Explicit
+from .state import Problem
+
+
+def moments(x: Tensor) -> tuple[Tensor, Tensor]:
+    """Mean (d,) and covariance (d, d) of a sample (n, d), with weights 1/n, in double precision."""
+    check_shape("x", x, (None, None))
+    x = x.double()
+    mean = expectation(x.sum(0), len(x))
+    centred = x - mean
+    return mean, expectation(centred.T @ centred, len(x))
+
+
+def _sqrt(c: Tensor) -> Tensor:
+    values, vectors = torch.linalg.eigh(c)
+    return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
+
+
+def gaussian_w2(m1: Tensor, c1: Tensor, m2: Tensor, c2: Tensor) -> float:
+    """W2 between N(m1, C1) and N(m2, C2), the Bures–Wasserstein distance of their moments.
+
+    W2² = |m1 − m2|² + tr(C1 + C2 − 2 (C1^½ C2 C1^½)^½). Rounding of size ε shows as √ε: near
+    zero compare means and covariances instead.
+
+    >>> zero, eye = torch.zeros(2), torch.eye(2)
+    >>> round(gaussian_w2(zero, eye, zero, 4 * eye), 6)
+    1.414214
+    """
+    root = _sqrt(c1.double())
+    cross = _sqrt(root @ c2.double() @ root)
+    bures = torch.trace(c1.double()) + torch.trace(c2.double()) - 2 * torch.trace(cross)
+    return math.sqrt(max(0.0, float((m1.double() - m2.double()).square().sum() + bures)))
+
+
+def gaussian_kl(m1: Tensor, c1: Tensor, m2: Tensor, c2: Tensor) -> float:
+    """KL(N(m1, C1) ‖ N(m2, C2)) = ½ [tr(C2⁻¹C1) − d + |m2 − m1|²_{C2⁻¹} + log det C2/det C1].
+
+    >>> round(gaussian_kl(torch.zeros(1), torch.eye(1), torch.ones(1), torch.eye(1)), 6)
+    0.5
+    """
+    m1, c1, m2, c2 = m1.double(), c1.double(), m2.double(), c2.double()
+    gap = m2 - m1
+    trace = torch.trace(torch.linalg.solve(c2, c1)) - len(m1)
+    distance = gap @ torch.linalg.solve(c2, gap)
+    return 0.5 * float(trace + distance + torch.logdet(c2) - torch.logdet(c1))
+
+
+def convergence_order(h: Sequence[float], error: Sequence[float]) -> float:
+    """Slope of log error against log h by least squares.
+
+    >>> round(convergence_order([0.1, 0.05, 0.025], [4e-2, 1e-2, 2.5e-3]), 6)
+    2.0
+    """
+    if len(h) != len(error) or len(h) < 2:
+        raise ValueError(f"need two or more pairs (h, error), got {len(h)} and {len(error)}")
+    x, y = torch.tensor(h).double().log(), torch.tensor(error).double().log()
+    x, y = x - x.mean(), y - y.mean()
+    return float((x @ y) / (x @ x))
+
+
+def sample_noise(
+    problem: Problem, scheme: Explicit, theta: Tensor, samples: int, seed: int = 0
+) -> float:
+    """Monte-Carlo noise of the projected velocity Jξ, relative to its size.
+
+    Two independent samples of `samples` points give ξ₁ and ξ₂; on a third, the root mean square
+    of J(ξ₁ − ξ₂) is divided by that of J(ξ₁ + ξ₂)/2.
+    """
+    check_count("samples", samples)
+    generator = Generator(theta.device).manual_seed(seed)
+
+    def draw() -> Tensor:
+        return problem.model.reference.sample(samples, generator, theta.dtype)
+
+    xi1, xi2 = (scheme.parameter_velocity(problem, theta, draw())[0].x for _ in range(2))
+    jacobian = problem.model.transform.jacobian(theta, draw())
+    difference, mean = jacobian.jvp(xi1 - xi2), jacobian.jvp((xi1 + xi2) / 2)
+    return float(torch.linalg.matrix_norm(difference) / torch.linalg.matrix_norm(mean))

@@ -1,0 +1,254 @@
+"""The only time loop, the record of a run, and its comparison with an exact solution."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import torch
+from safetensors import safe_open
+from safetensors.torch import save_file
+from torch import Generator, Tensor
+from tqdm.std import tqdm
+
+from .errors import NumericalError, check_choice, check_count, check_positive
+from .linalg import Solution, Status
+from .model import Cloud
+from .reference import SAMPLINGS
+from .state import Info, Problem, State
+
+EVALUATION_SAMPLES = 65536
+EVALUATION_SEED = 20220601
+
+
+class Scheme(Protocol):
+    """A frozen dataclass with a time step `h` and one method."""
+
+    @property
+    def h(self) -> float: ...
+
+    def step(self, problem: Problem, state: State, z: Tensor) -> tuple[State, Info]: ...
+
+
+@dataclass
+class Trajectory:
+    """Record of a run: θ at `times`, the report of every step, and how it ended.
+
+    `times` (R,) starts at 0; `thetas` (R, m). `history` holds one list per field of `Info`, one
+    entry per step, and the time `t` before the step. `status` is `completed`, `interrupted` or
+    `failed`, `message` says why; `state` is the last good state, from which `evolve` resumes;
+    `seconds` is the time spent in the steps.
+    """
+
+    times: list[float]
+    thetas: list[Tensor]
+    state: State
+    settings: dict[str, Any]
+    history: dict[str, list[Any]] = field(default_factory=dict)
+    status: str = "running"
+    message: str = ""
+    seconds: float = 0.0
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write one safetensors file: tensors, and the rest as JSON in its header; no pickle."""
+        tensors = {"thetas": torch.stack(self.thetas), "theta": self.state.theta}
+        meta = {k: getattr(self, k) for k in ("times", "settings", "status", "message", "seconds")}
+        meta |= {"history": self.history, "t": self.state.t, "step": self.state.step}
+        if self.state.solution is not None:
+            solution = asdict(self.state.solution)
+            tensors["solution"] = solution.pop("x")
+            meta["solution"] = solution
+        path = Path(path)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        partial = path.with_name(path.name + ".partial")
+        save_file(
+            {k: v.contiguous() for k, v in tensors.items()}, partial, {"run": json.dumps(meta)}
+        )
+        partial.replace(path)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str], device: str = "cpu") -> Trajectory:
+        """Read what `save` wrote. Raises `ValueError` if the file holds no run."""
+        with safe_open(path, framework="pt", device=device) as file:
+            header = file.metadata() or {}
+            if "run" not in header:
+                raise ValueError(f"{path} holds no run")
+            meta = json.loads(header["run"])
+            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+        solution = None
+        if "solution" in meta:
+            status = Status(meta["solution"].pop("status"))
+            solution = Solution(x=tensors["solution"], status=status, **meta["solution"])
+        state = State(tensors["theta"], meta["t"], meta["step"], solution)
+        names = ("times", "settings", "history", "status", "message", "seconds")
+        return cls(thetas=list(tensors["thetas"]), state=state, **{k: meta[k] for k in names})
+
+
+def step_generator(seed: int, step: int, device: torch.device | str = "cpu") -> Generator:
+    """The generator of a step's sample: it depends on (seed, step) only, so runs can resume."""
+    word = int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
+    return Generator(device).manual_seed(word)
+
+
+def evolve(
+    problem: Problem,
+    scheme: Scheme,
+    *,
+    t_end: float | None = None,
+    samples: int | None = None,
+    sampling: str | None = None,
+    seed: int = 0,
+    record: int = 20,
+    progress: bool = True,
+    callback: Callable[[State, Info], object] | None = None,
+    checkpoint: str | os.PathLike[str] | None = None,
+    checkpoint_every: int = 100,
+    resume: Trajectory | None = None,
+) -> Trajectory:
+    """Run `scheme` on `problem` from t = 0 to `t_end` and record θ at `record` equal intervals.
+
+    Each step draws a fresh sample from λ. Steps are equal, of the largest size at most `scheme.h`
+    that meets every recorded time. `callback(state, info)` is called after each step; returning
+    False stops the run. `checkpoint` names a file that is rewritten every `checkpoint_every`
+    steps and at the end; a loaded `Trajectory` given as `resume` goes on where it stopped, to
+    the same result as an unbroken run.
+
+    Ctrl-C and numerical failure end the run without losing it: `Trajectory.status` says
+    `interrupted` or `failed` and the last good state is recorded. A failure also warns.
+
+    Raises `ValueError` for settings out of range, and if the settings of `resume` differ.
+
+    >>> from pwgf_core import Explicit, problem
+    >>> ou = problem("ornstein_uhlenbeck_10d", transform="affine")
+    >>> run = evolve(ou, Explicit(h=0.1), t_end=0.2, samples=256, record=2, progress=False)
+    >>> run.status, run.times, run.state.step
+    ('completed', [0.0, 0.1, 0.2], 2)
+    """
+    t_end = problem.t_end if t_end is None else t_end
+    samples = problem.samples if samples is None else samples
+    sampling = problem.sampling if sampling is None else sampling
+    check_positive("t_end", t_end)
+    check_count("samples", samples)
+    check_choice("sampling", sampling, SAMPLINGS)
+    check_count("seed", seed, 0)
+    check_count("record", record)
+    check_count("checkpoint_every", checkpoint_every)
+    per_record = math.ceil(t_end / record / scheme.h - 1e-9)
+    steps, h = record * per_record, t_end / record / per_record
+    scheme = replace(scheme, h=h)  # type: ignore[type-var]
+    settings = {
+        "problem": problem.name,
+        "transform": repr(problem.model.transform),
+        "scheme": repr(scheme),
+        "t_end": t_end,
+        "h": h,
+        "samples": samples,
+        "sampling": sampling,
+        "seed": seed,
+        "record": record,
+        "dtype": str(problem.theta0.dtype).removeprefix("torch."),
+    }
+    if resume is None:
+        state = State(problem.theta0)
+        run = Trajectory([0.0], [state.theta], state, settings)
+    else:
+        differ = [k for k, v in settings.items() if resume.settings.get(k) != v]
+        if differ:
+            raise ValueError(
+                "cannot resume: the stored run has "
+                + ", ".join(f"{k}={resume.settings.get(k)!r}" for k in differ)
+                + " instead of "
+                + ", ".join(f"{k}={settings[k]!r}" for k in differ)
+            )
+        run = replace(resume, status="running", message="")
+    device = problem.theta0.device
+    bar = tqdm(
+        total=steps, initial=run.state.step, disable=not progress, desc=problem.name, unit="step"
+    )
+    start, before = time.perf_counter(), run.seconds
+
+    def pause() -> None:
+        if device.type == "cuda":
+            torch.cuda.synchronize(device)
+        run.seconds = before + time.perf_counter() - start
+
+    try:
+        while run.state.step < steps:
+            k = run.state.step
+            generator = step_generator(seed, k, device)
+            z = problem.model.reference.draw(samples, generator, problem.theta0.dtype, sampling)
+            state, info = scheme.step(problem, run.state, z)
+            state = replace(state, t=(k + 1) * h)
+            _append(run, info, state, recorded=state.step % per_record == 0)
+            bar.update()
+            bar.set_postfix(energy=f"{info.energy:.4g}", refresh=False)
+            if checkpoint is not None and state.step % checkpoint_every == 0:
+                pause()
+                run.save(checkpoint)
+            if callback is not None and callback(state, info) is False:
+                run.status, run.message = "interrupted", "stopped by the callback"
+                break
+        else:
+            run.status = "completed"
+    except KeyboardInterrupt:
+        run.status, run.message = "interrupted", "stopped by the user"
+    except NumericalError as error:
+        run.status, run.message = "failed", f"at t = {run.state.t:.6g}: {error}"
+    pause()
+    bar.close()
+    if run.times[-1] < run.state.t:
+        run.times.append(run.state.t)
+        run.thetas.append(run.state.theta)
+    if checkpoint is not None:
+        run.save(checkpoint)
+    if run.status == "failed":
+        warnings.warn(f"the run stopped {run.message}", RuntimeWarning, stacklevel=2)
+    return run
+
+
+def _append(run: Trajectory, info: Info, state: State, recorded: bool) -> None:
+    for name, value in {"t": run.state.t, **asdict(info)}.items():
+        run.history.setdefault(name, []).append(value)
+    run.state = state
+    if recorded:
+        run.times.append(state.t)
+        run.thetas.append(state.theta)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """Energy and named errors at the times of a run, one float per time."""
+
+    times: list[float]
+    energy: list[float]
+    errors: dict[str, list[float]]
+
+
+def evaluation_cloud(problem: Problem, theta: Tensor, n: int = EVALUATION_SAMPLES) -> Cloud:
+    """ρ_θ on a fixed sample of matched Sobol points in double precision.
+
+    The points depend on n alone, not on the run: no step has seen them.
+    """
+    generator = Generator().manual_seed(EVALUATION_SEED)
+    z = problem.model.reference.draw(n, generator, torch.float64, "matched").to(theta)
+    return problem.model.cloud(theta, z)
+
+
+def evaluate(problem: Problem, run: Trajectory, n: int = EVALUATION_SAMPLES) -> Evaluation:
+    """Energy F(θ) and the errors against the exact solution at every recorded time."""
+    energy: list[float] = []
+    errors: dict[str, list[float]] = {}
+    for t, theta in zip(run.times, run.thetas, strict=True):
+        cloud = evaluation_cloud(problem, theta, n)
+        energy.append(float(problem.energy.value(cloud)))
+        for name, value in (problem.exact.errors(cloud, t) if problem.exact else {}).items():
+            errors.setdefault(name, []).append(value)
+    return Evaluation(list(run.times), energy, errors)

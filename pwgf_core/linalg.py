@@ -1,0 +1,226 @@
+"""Solvers of G ξ = g for a symmetric, possibly singular G, that say how they ended."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Protocol
+
+import numpy as np
+import torch
+from scipy.linalg import eigvalsh_tridiagonal
+from torch import Tensor
+
+from .errors import check_count, check_positive, check_shape
+from .metrics import RelaxedMetric, largest_eigenvalue
+
+
+class Status(StrEnum):
+    """How a solve ended."""
+
+    CONVERGED = "converged"
+    MAX_ITERATIONS = "max_iterations"
+    INCONSISTENT = "inconsistent"
+    ILL_CONDITIONED = "ill_conditioned"
+    NON_FINITE = "non_finite"
+
+    @property
+    def advice(self) -> str:
+        """What it means and what to try next."""
+        return _ADVICE[self]
+
+
+_ADVICE = {
+    Status.CONVERGED: "the residual is below the tolerance",
+    Status.MAX_ITERATIONS: "raise max_iterations, loosen tol, or shift the operator",
+    Status.INCONSISTENT: "the right-hand side has a part outside the range of the operator; "
+    "x is a least-squares solution, not the one of least norm",
+    Status.ILL_CONDITIONED: "the condition number reaches 1 / machine epsilon; "
+    "shift the operator or cut its small eigenvalues off",
+    Status.NON_FINITE: "the operator or the right-hand side gave an infinity or a NaN; "
+    "use a smaller step or check the input",
+}
+
+
+@dataclass(frozen=True)
+class Solution:
+    """x with A x ≈ b: the true relative residual |b − A x| / |b|, iterations and status.
+
+    `largest` is the largest eigenvalue of A that the solver saw.
+    """
+
+    x: Tensor
+    residual: float
+    iterations: int
+    status: Status
+    largest: float
+
+
+def _norm(v: Tensor) -> float:
+    return float(torch.linalg.vector_norm(v))
+
+
+def minres(
+    matvec: Callable[[Tensor], Tensor],
+    b: Tensor,
+    x0: Tensor | None = None,
+    tol: float = 1e-10,
+    max_iterations: int | None = None,
+) -> Solution:
+    """Minimal residual method for A x = b, A symmetric, on any device (Paige, Saunders 1975).
+
+    After k products, x minimises |b − A x| over x0 + span{r, A r, …, A^{k−1} r}, r = b − A x0.
+    From x0 = 0 it converges to the solution of least norm of a consistent singular system; from
+    another x0 the part of x0 in the kernel of A stays.
+
+    Stops with status `converged` when |r| ≤ tol |b|; `inconsistent` when a larger r is orthogonal
+    to the range of A up to |A r| ≤ min(tol, √ε) |A| |r|, ε the machine epsilon; `ill_conditioned`
+    when the condition number of the projected problem reaches 1 / (10 ε), or rounding keeps the
+    true residual above 10 tol; `max_iterations` (default 5 m), or `non_finite`. The residual of
+    the result is computed anew from the definition.
+
+    Raises `ValueError` if b is no vector, x0 has another shape, or tol is not positive.
+
+    >>> A = torch.diag(torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64))
+    >>> solution = minres(lambda v: A @ v, torch.tensor([2.0, 3.0, 0.0], dtype=torch.float64))
+    >>> solution.status.value, [round(float(x), 6) for x in solution.x]
+    ('converged', [1.0, 3.0, 0.0])
+    """
+    check_shape("b", b, (None,))
+    check_positive("tol", tol)
+    if x0 is not None:
+        check_shape("x0", x0, tuple(b.shape))
+    if max_iterations is None:
+        max_iterations = 5 * len(b)
+    check_count("max_iterations", max_iterations)
+
+    eps = torch.finfo(b.dtype).eps
+    inconsistent = max(min(tol, math.sqrt(eps)), 10 * eps)
+    b_norm = _norm(b)
+    x = torch.zeros_like(b) if x0 is None else x0.clone()
+    r2 = b.clone() if x0 is None else b - matvec(x)
+    beta = _norm(r2)
+    if not math.isfinite(beta):
+        return Solution(torch.zeros_like(b), math.inf, 0, Status.NON_FINITE, 0.0)
+    if beta <= tol * b_norm or beta == 0.0:
+        return Solution(x, beta / b_norm if b_norm else 0.0, 0, Status.CONVERGED, 0.0)
+
+    r1, old_beta = torch.zeros_like(b), 0.0
+    w = w2 = torch.zeros_like(b)
+    cs, sn, d_bar, epsilon, phi_bar = -1.0, 0.0, 0.0, 0.0, beta
+    square_norm, gamma_max, gamma_min = 0.0, 0.0, math.inf
+    alphas: list[float] = []
+    betas: list[float] = []
+    status = Status.MAX_ITERATIONS
+    for _ in range(max_iterations):
+        # Lanczos: one product, two inner products.
+        v = r2 / beta
+        y = matvec(v)
+        if old_beta:
+            y = y - (beta / old_beta) * r1
+        alpha = float(v @ y)
+        y = y - (alpha / beta) * r2
+        r1, r2, old_beta = r2, y, beta
+        beta = _norm(y)
+        if not math.isfinite(alpha + beta):
+            status = Status.NON_FINITE
+            break
+        alphas.append(alpha)
+        betas.append(beta)
+        square_norm += alpha**2 + old_beta**2 * (len(alphas) > 1) + beta**2
+
+        # The next Givens rotation of the tridiagonal matrix, and the step in x.
+        old_epsilon = epsilon
+        delta = cs * d_bar + sn * alpha
+        g_bar = sn * d_bar - cs * alpha
+        epsilon, d_bar = sn * beta, -cs * beta
+        root = math.hypot(g_bar, d_bar)
+        a_norm = math.sqrt(square_norm)
+        # root / |A| is |A r| / (|A| |r|) for the residual before this rotation.
+        if root <= inconsistent * a_norm:
+            status = Status.INCONSISTENT
+            break
+        gamma = max(math.hypot(g_bar, beta), eps * a_norm)
+        cs, sn = g_bar / gamma, beta / gamma
+        phi, phi_bar = cs * phi_bar, sn * phi_bar
+        w, w2 = (v - old_epsilon * w2 - delta * w) / gamma, w
+        x = x + phi * w
+        gamma_max, gamma_min = max(gamma_max, gamma), min(gamma_min, gamma)
+        if phi_bar <= tol * b_norm:
+            status = Status.CONVERGED
+            break
+        if gamma_max >= gamma_min / (10 * eps):
+            status = Status.ILL_CONDITIONED
+            break
+
+    residual = _norm(b - matvec(x)) / b_norm if b_norm else _norm(matvec(x))
+    if status is Status.CONVERGED and residual > 10 * tol:  # lost to rounding
+        status = Status.ILL_CONDITIONED
+    largest = (
+        float(eigvalsh_tridiagonal(np.array(alphas), np.array(betas[:-1]))[-1]) if alphas else 0.0
+    )
+    return Solution(x, residual, len(alphas), status, largest)
+
+
+class LinearSolver(Protocol):
+    """Solves metric ξ = g; `previous` is the last solution of the run, or None at its start."""
+
+    def solve(self, metric: RelaxedMetric, g: Tensor, previous: Solution | None) -> Solution: ...
+
+
+@dataclass(frozen=True)
+class Minres:
+    """MINRES on (G + shift·λ_max(G) I) ξ = g by products only, started from the last ξ.
+
+    The loose tolerance is a regulariser: an early stop leaves the directions alone that the
+    sample does not determine. λ_max comes from the last solve, at first from a power iteration.
+    Raises `ValueError` for a tolerance that is not positive, a negative shift, no iterations.
+    """
+
+    tol: float = 1e-3
+    max_iterations: int = 100
+    shift: float = 1e-5
+    warm_start: bool = True
+
+    def __post_init__(self) -> None:
+        check_positive("tol", self.tol)
+        check_count("max_iterations", self.max_iterations)
+        if not 0 <= self.shift < math.inf:
+            raise ValueError(f"shift must be a finite number of at least 0, got {self.shift!r}")
+
+    def solve(self, metric: RelaxedMetric, g: Tensor, previous: Solution | None) -> Solution:
+        largest = previous.largest if previous else 0.0
+        if self.shift:
+            largest = largest or largest_eigenvalue(metric.matvec, g)
+            metric = metric.shifted(self.shift * largest)
+        x0 = previous.x if previous and self.warm_start else None
+        return minres(metric.matvec, g, x0, self.tol, self.max_iterations)
+
+
+@dataclass(frozen=True)
+class Dense:
+    """ξ = G† g from the eigenvalues of the matrix G, those below cutoff·λ_max taken as zero.
+
+    The "direct evaluation" of the slides: m² numbers of memory, m³ operations. A residual is
+    what the cut-off left of g; the status is `inconsistent` when it exceeds √cutoff.
+    """
+
+    cutoff: float = 1e-10
+
+    def __post_init__(self) -> None:
+        check_positive("cutoff", self.cutoff)
+
+    def solve(self, metric: RelaxedMetric, g: Tensor, previous: Solution | None) -> Solution:
+        matrix = metric.dense()
+        if not bool(torch.isfinite(matrix).all() and torch.isfinite(g).all()):
+            return Solution(torch.zeros_like(g), math.inf, 1, Status.NON_FINITE, 0.0)
+        values, vectors = torch.linalg.eigh(matrix)
+        keep = values > self.cutoff * values[-1]
+        basis = vectors[:, keep]
+        x = basis @ ((basis.T @ g) / values[keep])
+        g_norm = _norm(g)
+        residual = _norm(g - matrix @ x) / g_norm if g_norm else 0.0
+        status = Status.CONVERGED if residual <= math.sqrt(self.cutoff) else Status.INCONSISTENT
+        return Solution(x, residual, 1, status, float(values[-1]))

@@ -1,0 +1,102 @@
+"""The generative model ρ_θ = T_θ# λ, and the cloud of points that an energy sees."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import cached_property
+
+import torch
+from torch import Generator, Tensor
+
+from .reference import Reference
+from .transforms.base import Jacobian, Transform
+
+
+class Cloud:
+    """Points x of a density ρ with log ρ(x) and the score ∇log ρ(x).
+
+    The last two may be functions without arguments: they are called once, when asked for.
+
+    >>> cloud = Cloud(torch.zeros(3, 2), log_rho=lambda: torch.ones(3))
+    >>> cloud.n, cloud.log_rho
+    (3, tensor([1., 1., 1.]))
+    """
+
+    def __init__(
+        self,
+        x: Tensor,
+        log_rho: Tensor | Callable[[], Tensor] | None = None,
+        score: Tensor | Callable[[], Tensor] | None = None,
+    ) -> None:
+        self.x, self._log_rho, self._score = x, log_rho, score
+
+    @property
+    def n(self) -> int:
+        """Number of points."""
+        return len(self.x)
+
+    @cached_property
+    def log_rho(self) -> Tensor:
+        """log ρ(x), shape (n,)."""
+        return _given("log_rho", self._log_rho)
+
+    @cached_property
+    def score(self) -> Tensor:
+        """∇log ρ(x), shape (n, d)."""
+        return _given("score", self._score)
+
+
+def _given(name: str, value: Tensor | Callable[[], Tensor] | None) -> Tensor:
+    if value is None:
+        raise ValueError(f"the energy needs {name} of the cloud, which was made without it")
+    return value() if callable(value) else value
+
+
+class PushForward:
+    """ρ_θ = T_θ# λ: a reference measure λ and a transform T.
+
+    Raises `ValueError` if their dimensions differ.
+
+    >>> from pwgf_core import Affine, Gaussian
+    >>> model = PushForward(Gaussian(2), Affine(2))
+    >>> theta = model.transform.init(torch.Generator())
+    >>> cloud = model.cloud(theta, torch.zeros(1, 2, dtype=theta.dtype))
+    >>> round(float(cloud.log_rho.exp()), 6)  # 1 / (2 π)
+    0.159155
+    """
+
+    def __init__(self, reference: Reference, transform: Transform) -> None:
+        if reference.dim != transform.dim:
+            raise ValueError(
+                "reference and transform must have one dimension, "
+                f"got {reference.dim} and {transform.dim}"
+            )
+        self.reference, self.transform = reference, transform
+        self.dim = reference.dim
+
+    def linearize(self, theta: Tensor, z: Tensor) -> tuple[Cloud, Jacobian]:
+        """The cloud at x = T_θ(z) and the Jacobian ∂T_θ(z)/∂θ, which share their computations.
+
+        log ρ_θ(x) = log λ(z) − log|det DT_θ(z)|, and the score solves
+        DTᵀ s = ∇_z (log λ − log|det DT|).
+        """
+        jacobian = self.transform.jacobian(theta, z)
+        cloud = Cloud(
+            jacobian.x,
+            lambda: self.reference.log_prob(z) - jacobian.logdet,
+            lambda: jacobian.score(self.reference.score(z)),
+        )
+        return cloud, jacobian
+
+    def cloud(self, theta: Tensor, z: Tensor, chunk: int = 8192) -> Cloud:
+        """The cloud at x = T_θ(z), in chunks of samples so that memory stays small."""
+        clouds = [self.linearize(theta, part)[0] for part in z.split(chunk)]
+        return Cloud(
+            torch.cat([c.x for c in clouds]),
+            lambda: torch.cat([c.log_rho for c in clouds]),
+            lambda: torch.cat([c.score for c in clouds]),
+        )
+
+    def sample(self, theta: Tensor, n: int, generator: Generator) -> Tensor:
+        """`n` independent samples of ρ_θ, shape (n, d)."""
+        return self.cloud(theta, self.reference.sample(n, generator, theta.dtype)).x

@@ -1,0 +1,113 @@
+"""Figures of the book. Every function returns a matplotlib figure and shows nothing by itself."""
+
+from __future__ import annotations
+
+import io
+import math
+from collections.abc import Mapping, Sequence
+
+import matplotlib.pyplot as plt
+import numpy as np
+from matplotlib.figure import Figure
+from matplotlib.patches import Ellipse
+from torch import Tensor
+
+# Okabe and Ito's colours: distinct for all common kinds of colour vision.
+MODEL, EXACT, OTHER = "#0072B2", "#D55E00", "#009E73"
+STYLE = {
+    "figure.facecolor": "white",
+    "axes.facecolor": "white",
+    "axes.grid": True,
+    "axes.spines.right": False,
+    "axes.spines.top": False,
+    "font.size": 10,
+    "grid.alpha": 0.3,
+    "legend.frameon": False,
+    "savefig.facecolor": "white",
+}
+
+
+def figure(columns: int, width: float = 3.2, height: float = 3.2) -> tuple[Figure, list]:
+    """A row of axes in the book's style."""
+    with plt.rc_context(STYLE):
+        fig, axes = plt.subplots(
+            1,
+            columns,
+            figsize=(width * columns, height),
+            layout="constrained",
+            dpi=90,
+            squeeze=False,
+        )
+    plt.close(fig)  # shown where it is returned, not a second time at the end of the cell
+    return fig, list(axes[0])
+
+
+def ellipse(mean: Tensor, covariance: Tensor, radius: float, **style: object) -> Ellipse:
+    """The ellipse (x − m)ᵀC⁻¹(x − m) = radius² of a planar Gaussian."""
+    values, vectors = np.linalg.eigh(covariance.numpy())
+    width, height = 2 * radius * np.sqrt(values)
+    angle = math.degrees(math.atan2(vectors[1, 0], vectors[0, 0]))
+    return Ellipse((float(mean[0]), float(mean[1])), width, height, angle=angle, **style)
+
+
+def planes(
+    x: Tensor,
+    pairs: Sequence[tuple[int, int]],
+    mean: Tensor,
+    covariance: Tensor,
+    title: str = "",
+    limits: tuple[float, float] = (-4.0, 4.0),
+) -> Figure:
+    """A sample projected on coordinate planes, with the exact Gaussian's 1- and 2-σ ellipses.
+
+    `x` (n, d) the sample, `pairs` the planes, `mean` (d,) and `covariance` (d, d) of the exact law.
+    """
+    fig, axes = figure(len(pairs))
+    points = x.detach().cpu()
+    for axis, pair in zip(axes, pairs, strict=True):
+        i, j = pair
+        axis.plot(points[:, i], points[:, j], ".", color=MODEL, ms=2, alpha=0.5, label="samples")
+        sub = covariance[list(pair)][:, list(pair)]
+        for radius in (1, 2):
+            style = {"fill": False, "color": EXACT, "lw": 1.8, "ls": "-" if radius == 1 else "--"}
+            label = f"exact, {radius}σ"
+            axis.add_patch(ellipse(mean[list(pair)], sub, radius, label=label, **style))
+        axis.set(xlim=limits, ylim=limits, xlabel=f"$x_{{{i}}}$", ylabel=f"$x_{{{j}}}$")
+        axis.set_aspect("equal")
+    axes[0].legend(loc="lower left", markerscale=4, fontsize=8)
+    fig.suptitle(title)
+    return fig
+
+
+def curves(
+    t: Sequence[float],
+    panels: Mapping[str, Mapping[str, Sequence[float] | Sequence[Tensor]]],
+    log: Sequence[str] = (),
+) -> Figure:
+    """One panel per quantity over time; `log` names the panels with a logarithmic axis.
+
+    A panel maps names to values, one number or one vector per time. The values called `exact` are
+    lines, the others markers.
+    """
+    fig, axes = figure(len(panels), width=3.6, height=3.0)
+    looks = [(MODEL, "o"), (OTHER, "s"), ("#CC79A7", "^"), ("#56B4E9", "D")]
+    for axis, (title, series) in zip(axes, panels.items(), strict=True):
+        names = [n for n in series if n != "exact"]
+        for name, values in series.items():
+            data = np.array([np.asarray(v) for v in values]).reshape(len(t), -1)
+            look = {"color": EXACT, "ls": "-", "lw": 1.8, "zorder": 1}
+            if name != "exact":
+                colour, marker = looks[names.index(name) % len(looks)]
+                look = {"color": colour, "marker": marker, "ms": 4, "ls": "none"}
+            axis.plot(t, data[:, 0], label=name, **look)
+            axis.plot(t, data[:, 1:], **look)
+        axis.set(xlabel="time $t$", title=title, yscale="log" if title in log else "linear")
+        axis.legend(fontsize=8)
+    return fig
+
+
+def png(fig: Figure) -> bytes:
+    """The figure as PNG, without the metadata that changes from run to run."""
+    buffer = io.BytesIO()
+    fig.savefig(buffer, format="png", metadata={"Software": None})
+    return buffer.getvalue()

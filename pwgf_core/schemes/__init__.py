@@ -1,0 +1,5 @@
+"""Time steps of the parametrised flows."""
+
+from .explicit import Explicit
+
+__all__ = ["Explicit"]

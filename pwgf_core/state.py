@@ -1,0 +1,83 @@
+"""The problem that a run solves, the state that a step moves, and the report of a step."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from torch import Tensor
+
+from .energies import Energy
+from .errors import check_choice, check_count, check_positive, check_shape
+from .linalg import LinearSolver, Minres, Solution, Status
+from .model import Cloud, PushForward
+from .reference import SAMPLINGS
+
+
+class Exact(Protocol):
+    """A solution to measure against."""
+
+    def energy(self, t: float) -> float:
+        """F(ρ_t)."""
+        ...
+
+    def errors(self, cloud: Cloud, t: float) -> dict[str, float]:
+        """Named distances between the cloud and ρ_t."""
+        ...
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A gradient flow to solve: model, energy and first θ, with defaults for a run.
+
+    `h` is the default time step, `samples` and `sampling` (`random`, `sobol` or `matched`) the
+    default number and kind of points drawn from λ at each step, `solver` the default linear solver.
+
+    Raises `ValueError` for a θ of another shape than (m,) and for settings out of range.
+    """
+
+    model: PushForward
+    energy: Energy
+    theta0: Tensor
+    t_end: float = 1.0
+    h: float = 0.01
+    samples: int = 2000
+    sampling: str = "random"
+    solver: LinearSolver = field(default_factory=Minres)
+    exact: Exact | None = None
+    name: str = "problem"
+
+    def __post_init__(self) -> None:
+        check_shape("theta0", self.theta0, (self.model.transform.n_params,))
+        check_positive("t_end", self.t_end)
+        check_positive("h", self.h)
+        check_count("samples", self.samples)
+        check_choice("sampling", self.sampling, SAMPLINGS)
+
+
+@dataclass(frozen=True)
+class State:
+    """θ at time t after `step` steps, with the last linear solution to start the next from."""
+
+    theta: Tensor
+    t: float = 0.0
+    step: int = 0
+    solution: Solution | None = None
+
+
+@dataclass(frozen=True)
+class Info:
+    """Report of one step.
+
+    `energy` is F(θ) on the step's sample before the step; `speed` E|v|², the dissipation −dF/dt
+    of the flow that is not projected; `misfit` E|Jξ − v|² of the first stage on the same sample
+    (both NaN in the gradient form); `residual` and `status` are the worst and `iterations` the
+    sum over the stages.
+    """
+
+    energy: float
+    speed: float
+    misfit: float
+    residual: float
+    iterations: int
+    status: Status

@@ -1,0 +1,122 @@
+"""Push-forward maps T_θ with one flat θ, and their parameter Jacobian frozen at a point."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from functools import cached_property
+
+import torch
+from torch import Generator, Tensor
+from torch.func import jacfwd, jacrev, jvp, vjp, vmap
+
+from ..errors import NumericalError, check_shape
+
+
+class Transform(ABC):
+    """A family of maps T_θ: R^d → R^d, stateless: θ ∈ R^m is an argument, one flat vector.
+
+    A subclass sets `dim` (d) and `n_params` (m) and gives `init` and `__call__`, written with
+    differentiable torch operations. Everything else has a default that works for any such map
+    and that a subclass may override by something faster.
+    """
+
+    dim: int
+    n_params: int
+
+    @abstractmethod
+    def init(
+        self,
+        generator: Generator,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+    ) -> Tensor:
+        """A first θ of shape (m,) with T_θ close to the identity."""
+
+    @abstractmethod
+    def __call__(self, theta: Tensor, z: Tensor) -> Tensor:
+        """x = T_θ(z): shapes (m,), (n, d) → (n, d)."""
+
+    def with_logdet(self, theta: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        """x = T_θ(z) and log|det DT_θ(z)|: shapes (m,), (n, d) → (n, d), (n,)."""
+        d_x = vmap(jacfwd(lambda p: self(theta, p[None])[0]))(z)
+        return self(theta, z), torch.linalg.slogdet(d_x).logabsdet
+
+    def jacobian(self, theta: Tensor, z: Tensor) -> Jacobian:
+        """The linear operator J = ∂T_θ(z)/∂θ, frozen at (θ, z)."""
+        return Jacobian(self, theta, z)
+
+    def check(self, theta: Tensor, z: Tensor) -> None:
+        """Raise `ValueError` unless θ is (m,) and z is (n, d), of one dtype and device."""
+        check_shape("theta", theta, (self.n_params,))
+        check_shape("z", z, (None, self.dim))
+        if theta.dtype != z.dtype or theta.device != z.device:
+            raise ValueError(
+                f"theta and z must agree in dtype and device, got {theta.dtype} on "
+                f"{theta.device} and {z.dtype} on {z.device}"
+            )
+
+
+class Jacobian:
+    """J_z = ∂T_θ(z)/∂θ at n points, as a linear operator, with what else T_θ is at (θ, z).
+
+    This class differentiates the transform's own `__call__` and `with_logdet` by `torch.func`:
+    it serves any transform and is the slow twin of every fast path.
+    """
+
+    def __init__(self, transform: Transform, theta: Tensor, z: Tensor) -> None:
+        transform.check(theta, z)
+        self.transform, self.theta, self.z = transform, theta, z
+        self.n = len(z)
+
+    @cached_property
+    def x(self) -> Tensor:
+        """T_θ(z), shape (n, d)."""
+        return self.transform(self.theta, self.z)
+
+    @cached_property
+    def logdet(self) -> Tensor:
+        """log|det DT_θ(z)|, shape (n,)."""
+        return self.transform.with_logdet(self.theta, self.z)[1]
+
+    def jvp(self, dtheta: Tensor, dz: Tensor | None = None) -> Tensor:
+        """J dθ (+ DT dz): shapes (m,) and (n, d) → (n, d)."""
+        if dz is None:
+            return jvp(lambda p: self.transform(p, self.z), (self.theta,), (dtheta,))[1]
+        return jvp(self.transform, (self.theta, self.z), (dtheta, dz))[1]
+
+    def pullback(self, r: Tensor, q: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Gradient of Σ_n r_n·T_θ(z_n) (+ q_n log|det DT_θ(z_n)|) with respect to θ and z.
+
+        Shapes (n, d), (n,) → (m,), (n, d).
+        """
+        if q is None:
+            return vjp(self.transform, self.theta, self.z)[1](r)
+        return vjp(self.transform.with_logdet, self.theta, self.z)[1]((r, q))
+
+    def vjp(self, r: Tensor, q: Tensor | None = None) -> Tensor:
+        """Σ_n J_nᵀ r_n (+ q_n ∇_θ log|det|): shapes (n, d), (n,) → (m,)."""
+        return self.pullback(r, q)[0]
+
+    def rows(self) -> Tensor:
+        """The whole J as a tensor of shape (n, d, m)."""
+        return vmap(lambda p: jacrev(lambda t: self.transform(t, p[None])[0])(self.theta))(self.z)
+
+    def score(self, score_z: Tensor) -> Tensor:
+        """s = ∇ log ρ_θ at x = T_θ(z), from DTᵀ s = ∇ log λ(z) − ∇_z log|det DT_θ(z)|.
+
+        `score_z` is ∇ log λ(z), shape (n, d); so is the result.
+        """
+        transform, theta = self.transform, self.theta
+        d_x = vmap(jacfwd(lambda p: transform(theta, p[None])[0]))(self.z)
+        zero, one = torch.zeros_like(self.z), torch.ones_like(self.z[:, 0])
+        rhs = score_z - self.pullback(zero, one)[1]
+        return torch.linalg.solve(d_x.transpose(1, 2), rhs)
+
+
+def check_invertible(smallest: Tensor, what: str) -> None:
+    """Raise `NumericalError` unless `smallest`, a bound of det DT from below, is above zero."""
+    if not bool(smallest > 0):
+        raise NumericalError(
+            f"{what} is no longer invertible (its determinant reaches {float(smallest):.3g}); "
+            "use a smaller step h, a larger shift of the solver, or more samples"
+        )

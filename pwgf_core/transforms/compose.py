@@ -1,0 +1,105 @@
+"""Composition of transforms."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Generator, Tensor
+
+from .base import Jacobian, Transform
+
+
+class Compose(Transform):
+    """T = T_1 ∘ T_2 ∘ … : the last one named is applied first, as in the formula.
+
+    θ holds the parameters in the order of the names.
+
+    Raises `ValueError` without transforms or if their dimensions differ.
+
+    >>> from pwgf_core.transforms import Affine, Planar
+    >>> T = Compose(Affine(2), Planar(2, 4))
+    >>> T.n_params
+    26
+    """
+
+    def __init__(self, *parts: Transform) -> None:
+        if not parts:
+            raise ValueError("a composition needs at least one transform, got none")
+        dims = [p.dim for p in parts]
+        if len(set(dims)) > 1:
+            raise ValueError(f"the transforms must have one dimension, got {dims}")
+        self.parts = parts
+        self.dim = dims[0]
+        self.n_params = sum(p.n_params for p in parts)
+
+    def __repr__(self) -> str:
+        return f"Compose({', '.join(map(repr, self.parts))})"
+
+    def init(
+        self,
+        generator: Generator,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+    ) -> Tensor:
+        return torch.cat([p.init(generator, dtype, device) for p in self.parts])
+
+    def split(self, theta: Tensor) -> tuple[Tensor, ...]:
+        """θ → the parameters of each part."""
+        return theta.split([p.n_params for p in self.parts])
+
+    def __call__(self, theta: Tensor, z: Tensor) -> Tensor:
+        for part, p in zip(reversed(self.parts), reversed(self.split(theta)), strict=True):
+            z = part(p, z)
+        return z
+
+    def with_logdet(self, theta: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        logdet = torch.zeros_like(z[:, 0])
+        for part, p in zip(reversed(self.parts), reversed(self.split(theta)), strict=True):
+            z, term = part.with_logdet(p, z)
+            logdet = logdet + term
+        return z, logdet
+
+    def jacobian(self, theta: Tensor, z: Tensor) -> ComposeJacobian:
+        return ComposeJacobian(self, theta, z)
+
+
+class ComposeJacobian(Jacobian):
+    """The chain rule over the parts' own Jacobians, each frozen at the points that reach it."""
+
+    transform: Compose
+
+    def __init__(self, transform: Compose, theta: Tensor, z: Tensor) -> None:
+        super().__init__(transform, theta, z)
+        chain: list[Jacobian] = []  # in the order of application
+        for part, p in zip(
+            reversed(transform.parts), reversed(transform.split(theta)), strict=True
+        ):
+            chain.append(part.jacobian(p, chain[-1].x if chain else z))
+        self.chain = chain
+
+    @cached_property
+    def x(self) -> Tensor:
+        return self.chain[-1].x
+
+    @cached_property
+    def logdet(self) -> Tensor:
+        return torch.stack([j.logdet for j in self.chain]).sum(0)
+
+    def jvp(self, dtheta: Tensor, dz: Tensor | None = None) -> Tensor:
+        for j, p in zip(self.chain, reversed(self.transform.split(dtheta)), strict=True):
+            dz = j.jvp(p, dz)
+        assert dz is not None
+        return dz
+
+    def pullback(self, r: Tensor, q: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        grads = []
+        for j in reversed(self.chain):
+            grad, r = j.pullback(r, q)
+            grads.append(grad)
+        return torch.cat(grads), r
+
+    def score(self, score_z: Tensor) -> Tensor:
+        for j in self.chain:
+            score_z = j.score(score_z)
+        return score_z

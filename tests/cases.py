@@ -1,0 +1,84 @@
+"""The lists of cases: a new transform, energy or problem is one line here."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Generator, Tensor
+
+from pwgf_core import PROBLEMS, Affine, Compose, Energy, Entropy, Planar, Potential, Transform
+
+
+class Family(NamedTuple):
+    """A transform, and the dimension of its tangent space at the first θ: the rank of J there."""
+
+    transform: Transform
+    rank: int
+
+    def __repr__(self) -> str:
+        return repr(self.transform)
+
+
+# Affine: every parameter counts. Planar at u = 0: only u moves the map, d directions for each of
+# the K functions tanh(w·z + b). Composed at the identity: the sum of the tangent spaces.
+FAMILIES = [
+    Family(Affine(1), 2),
+    Family(Affine(3), 12),
+    Family(Affine(3, "triangular"), 9),
+    Family(Affine(3, "diagonal"), 6),
+    Family(Affine(3, "translation"), 3),
+    Family(Planar(1, 1), 1),
+    Family(Planar(1, 6), 6),
+    Family(Planar(3, 1), 3),
+    Family(Planar(4, 4), 16),
+    Family(Planar(2, 7), 14),
+    Family(Planar(5, 9), 45),
+    Family(Compose(Affine(1), Planar(1, 5)), 7),
+    Family(Compose(Affine(2), Planar(2, 6)), 18),
+    Family(Compose(Planar(2, 5), Affine(2, "triangular")), 15),
+    Family(Compose(Affine(3, "triangular"), Planar(3, 6), Affine(3, "diagonal")), 27),
+]
+TRANSFORMS = [family.transform for family in FAMILIES]
+
+# Energies on R^d for any d.
+ENERGIES: dict[str, Energy] = {
+    "quadratic": Potential(lambda x: 0.5 * ((x - 1) ** 2).sum(1)),
+    "quartic": Potential(lambda x: (0.25 * x**4 - 0.5 * x**2 + 0.2 * x).sum(1)),
+    "entropy": Entropy(),
+    "fokker_planck": Potential(lambda x: torch.cosh(x).sum(1)) + 0.5 * Entropy(),
+}
+
+PROBLEM_NAMES = sorted(PROBLEMS)
+
+
+def random_theta(
+    transform: Transform, generator: Generator, dtype: torch.dtype = torch.float64
+) -> Tensor:
+    """A θ away from the identity at which the map is invertible."""
+    if isinstance(transform, Compose):
+        return torch.cat([random_theta(p, generator, dtype) for p in transform.parts])
+    theta = transform.init(generator).double()
+    theta = theta + 0.3 * torch.randn(len(theta), generator=generator, dtype=torch.float64)
+    if isinstance(transform, Planar):
+        w, u, b = transform.split(theta)
+        theta = torch.cat([w.reshape(-1), invertible(w, u).reshape(-1), b])
+    return theta.to(dtype)
+
+
+def invertible(w: Tensor, u: Tensor, smallest: float = -0.9) -> Tensor:
+    """u, moved along w where needed so that every w_k·u_k is at least `smallest`."""
+    wu = (w * u).sum(1, keepdim=True)
+    return u + (wu.clamp(min=smallest) - wu) * w / (w * w).sum(1, keepdim=True)
+
+
+def normal(generator: Generator, *shape: int) -> Tensor:
+    """Standard normal numbers in double precision."""
+    return torch.randn(*shape, generator=generator, dtype=torch.float64)
+
+
+def relative_gap(a: Tensor, b: Tensor) -> float:
+    """|a − b| / |b|, with 1 instead of |b| where b = 0."""
+    assert a.shape == b.shape
+    norm = float(torch.linalg.vector_norm(b))
+    return float(torch.linalg.vector_norm(a - b)) / (norm or 1.0)
