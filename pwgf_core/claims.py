@@ -88,6 +88,10 @@ class Claims:
             )
         return claim
 
+    def __getitem__(self, part: slice) -> Claims:
+        """Some of the claims, to be shown: `claims[-2:]` the last two."""
+        return Claims(self.claims[part])
+
     def __repr__(self) -> str:
         return f"{sum(c.holds for c in self.claims)} of {len(self.claims)} claims hold"
 

@@ -56,7 +56,7 @@ def planes(
     mean: Tensor,
     covariance: Tensor,
     title: str = "",
-    limits: tuple[float, float] = (-4.0, 4.0),
+    limits: tuple[float, float] = (-4.0, 5.0),
 ) -> Figure:
     """A sample projected on coordinate planes, with the exact Gaussian's 1- and 2-σ ellipses.
 
@@ -68,10 +68,10 @@ def planes(
         i, j = pair
         axis.plot(points[:, i], points[:, j], ".", color=MODEL, ms=2, alpha=0.5, label="samples")
         sub = covariance[list(pair)][:, list(pair)]
-        for radius in (1, 2):
-            style = {"fill": False, "color": EXACT, "lw": 1.8, "ls": "-" if radius == 1 else "--"}
-            label = f"exact, {radius}σ"
-            axis.add_patch(ellipse(mean[list(pair)], sub, radius, label=label, **style))
+        for radius, line in ((1, "-"), (2, "--")):
+            patch = ellipse(mean[list(pair)], sub, radius, fill=False, color=EXACT, lw=1.8, ls=line)
+            axis.add_patch(patch).set_zorder(3)
+            axis.plot([], [], line, color=EXACT, label=f"exact, {radius}σ")
         axis.set(xlim=limits, ylim=limits, xlabel=f"$x_{{{i}}}$", ylabel=f"$x_{{{j}}}$")
         axis.set_aspect("equal")
     axes[0].legend(loc="lower left", markerscale=4, fontsize=8)

@@ -9,7 +9,7 @@ from nbformat import NotebookNode, v4
 from numpy.typing import NDArray
 from PIL import Image
 
-from compare import differences, image_difference, source_differences
+from compare import differences, image_difference, source_differences, value_difference
 from execute import stabilise, widget_models
 
 RNG = np.random.default_rng(0)
@@ -134,3 +134,19 @@ def test_missing_cell_fails(tmp_path) -> None:
     source = tmp_path / "a.md"
     source.write_text("# A title\n")
     assert "1 in a.md" in "".join(source_differences(v4.new_notebook(), source))
+
+
+def claim(value: str, repeat: str = "0.01", word: str = "holds") -> str:
+    return f'<td><data class="number" data-repeat="{repeat}">{value}</data></td><td>{word}</td>'
+
+
+@pytest.mark.parametrize("fresh", ["0.105", "0.1", "0.0901"])
+def test_a_computed_number_may_move_within_its_repeat(fresh: str) -> None:
+    assert value_difference("text/html", claim("0.1"), claim(fresh), {}) is None
+
+
+@pytest.mark.parametrize(
+    "fresh", [claim("0.12"), claim("nan"), claim("0.1", "0.02"), claim("0.1", word="fails")]
+)
+def test_a_computed_number_may_not_move_further(fresh: str) -> None:
+    assert value_difference("text/html", claim("0.1"), fresh, {})

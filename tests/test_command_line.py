@@ -1,0 +1,126 @@
+"""The command line, called as a user does, with runs of a second."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from pwgf_core.__main__ import main
+
+RUN = ["run", "ornstein_uhlenbeck_10d", "--transform", "affine", "--quiet"]
+SMALL = [*RUN, "--h", "0.1", "--t-end", "1", "--samples", "200", "--record", "5"]
+
+
+def read(folder: Path) -> dict:
+    return json.loads((folder / "metrics.json").read_text())
+
+
+def test_list_names_every_problem(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["list"]) == 0
+    assert "ornstein_uhlenbeck_10d" in capsys.readouterr().out
+
+
+def test_run_writes_metrics_and_samples(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SMALL, "--out", str(tmp_path), "--save-samples", "50"]) == 0
+    assert "completed after 10 steps" in capsys.readouterr().out
+    metrics = read(tmp_path)
+    assert set(metrics) == {
+        *("problem", "scheme", "settings", "device", "seconds", "steps"),
+        *("times", "energy", "errors", "status"),
+    }
+    assert metrics["times"] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
+    assert {len(v) for v in metrics["errors"].values()} == {len(metrics["energy"])} == {5}
+    assert metrics["steps"] == 10
+    assert metrics["status"] == "completed"
+    with np.load(tmp_path / "samples.npz") as samples:
+        assert samples["x"].shape == (6, 50, 10)
+        assert samples["t"].shape == (6,)
+
+
+def test_twenty_times_by_default(tmp_path: Path) -> None:
+    assert main([*RUN, "--h", "0.1", "--samples", "100", "--out", str(tmp_path)]) == 0
+    assert read(tmp_path)["times"] == pytest.approx(np.arange(1, 21) / 10)
+
+
+@pytest.mark.parametrize(
+    ("options", "word"),
+    [
+        (["run", "no_such_problem"], "no_such_problem"),
+        (["run"], "NAME"),
+        ([*RUN, "--h", "-1"], "h must be"),
+        ([*RUN, "--h", "nan"], "h must be"),
+        ([*RUN, "--h", "big"], "--h"),
+        ([*RUN, "--t-end", "0"], "t_end"),
+        ([*RUN, "--samples", "0"], "samples"),
+        ([*RUN, "--samples", "5"], "more than 10 points"),
+        ([*RUN, "--record", "0"], "record"),
+        ([*RUN, "--seed", "-3"], "seed"),
+        ([*RUN, "--integrator", "leapfrog"], "leapfrog"),
+        ([*RUN, "--device", "abacus"], "abacus"),
+        ([*RUN, "--resume"], "--out"),
+        ([*RUN, "--save-samples", "10"], "--out"),
+        ([*RUN, "--checkpoint-every", "0"], "checkpoint_every"),
+        ([*RUN, "--no-such-option"], "--no-such-option"),
+        (["run", "ornstein_uhlenbeck_10d", "--layers", "-2"], "layers"),
+        ([], "command"),
+    ],
+)
+def test_wrong_options_give_one_line_and_exit_code_2(
+    options: list[str], word: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    try:
+        code = main(options)
+    except SystemExit as stop:  # argparse's own way out
+        code = stop.code
+    error = capsys.readouterr().err
+    assert code == 2
+    assert len(error.strip().splitlines()) <= 2
+    assert word in error
+    assert "Traceback" not in error
+
+
+def test_resume_continues_and_refuses_other_settings(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main([*SMALL, "--out", str(tmp_path)]) == 0
+    first = read(tmp_path)
+    assert main([*SMALL, "--out", str(tmp_path), "--resume"]) == 0  # nothing left to do
+    assert read(tmp_path)["energy"] == first["energy"]
+    assert main([*SMALL, "--samples", "300", "--out", str(tmp_path), "--resume"]) == 2
+    assert "samples=200 instead of samples=300" in capsys.readouterr().err
+    assert main([*SMALL, "--out", str(tmp_path / "nothing"), "--resume"]) == 2
+
+
+@pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")
+def test_ctrl_c_keeps_what_was_computed(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "pwgf_core", *RUN, "--h", "1e-4", "--samples", "200"]
+    command += ["--out", str(tmp_path), "--checkpoint-every", "1"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        limit = time.monotonic() + 60
+        while not (tmp_path / "run.safetensors").exists() and time.monotonic() < limit:
+            time.sleep(0.05)
+        process.send_signal(signal.SIGINT)
+        _, error = process.communicate(timeout=60)
+    assert process.returncode == 130
+    assert "Traceback" not in error
+    metrics = read(tmp_path)
+    assert metrics["status"] == "interrupted"
+    assert 0 < metrics["steps"] < 20_000
+    assert len(metrics["energy"]) == len(metrics["times"]) >= 1
+
+
+@pytest.mark.slow
+def test_ten_dimensional_planar_run_keeps_its_promise(tmp_path: Path) -> None:
+    run = ["run", "ornstein_uhlenbeck_10d", "--quiet", "--h", "0.01", "--samples", "4000"]
+    start = time.perf_counter()
+    assert main([*run, "--t-end", "2", "--out", str(tmp_path)]) == 0
+    metrics = read(tmp_path)
+    assert max(metrics["errors"]["bures_w2"]) <= 0.005  # measured 0.0020
+    assert len(metrics["times"]) == 20
+    assert time.perf_counter() - start < 180  # three times what two cores need

@@ -1,0 +1,49 @@
+"""Figures and widgets of the book, without a browser (tests/book has the browser)."""
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from pwgf_core import plots, widgets
+
+MEAN = torch.tensor([1.0, -1.0, 0.0])
+COVARIANCE = torch.tensor([[2.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 3.0]])
+
+
+def test_the_ellipse_is_a_level_set_of_the_gaussian() -> None:
+    c = COVARIANCE[:2, :2]
+    patch = plots.ellipse(MEAN[:2], c, radius=2.0)
+    points = patch.get_patch_transform().transform(patch.get_path().vertices) - MEAN[:2].numpy()
+    level = np.einsum("ni,ij,nj->n", points, np.linalg.inv(c.numpy()), points)
+    # Bézier arcs are off a circle by 3e-4; their control points lie outside, the end points on it.
+    assert level[::3] == pytest.approx(4.0, rel=1e-3)
+
+
+def test_planes_draw_each_pair_and_leave_no_open_figure() -> None:
+    x = torch.randn(50, 3, generator=torch.Generator().manual_seed(0))
+    fig = plots.planes(x, [(0, 1), (2, 0)], MEAN, COVARIANCE, title="t = 1")
+    assert [a.get_xlabel() for a in fig.axes] == ["$x_{0}$", "$x_{2}$"]
+    assert all(len(a.patches) == 2 for a in fig.axes)
+    assert plots.png(fig).startswith(b"\x89PNG")
+    again = plots.planes(x, [(0, 1), (2, 0)], MEAN, COVARIANCE, title="t = 1")
+    assert plots.png(again) == plots.png(
+        plots.planes(x, [(0, 1), (2, 0)], MEAN, COVARIANCE, "t = 1")
+    )
+    assert not plt.get_fignums()
+
+
+def test_curves_draw_vectors_and_logarithms() -> None:
+    panels = {"a": {"exact": [1.0, 2.0], "model": [1.0, 2.0]}, "b": {"model": [[1, 2], [3, 4]]}}
+    fig = plots.curves([0.0, 1.0], panels, log=["a"])
+    assert fig.axes[0].get_yscale() == "log"
+    assert len(fig.axes[1].lines) == 2
+
+
+def test_the_player_links_slider_play_and_pictures() -> None:
+    box = widgets.player([b"a", b"b", b"c"])
+    (play, slider), stack = box.children[0].children, box.children[1]
+    assert (play.max, slider.max, len(stack.children)) == (2, 2, 3)
+    assert [image.value for image in stack.children] == [b"a", b"b", b"c"]
+    with pytest.raises(ValueError, match="at least one picture"):
+        widgets.player([])
