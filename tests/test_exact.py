@@ -95,7 +95,7 @@ def test_kl_of_the_ten_dimensional_case() -> None:
     assert isinstance(flow, OrnsteinUhlenbeck)
     expected = {0.5: 0.88285, 1.0: 0.080416, 2.0: 0.0091621, 4.0: 1.677e-4}
     for t, value in expected.items():
-        assert flow.kl(t) == pytest.approx(value, rel=1e-4)  # as many digits as are known
+        assert flow.kl(t) == pytest.approx(value, rel=3e-4)  # the digits that are known
     # The energy is KL up to the constant −log Z.
     log_z = 0.5 * float(torch.logdet(2 * math.pi * flow.sigma))
     assert flow.energy(1.0) == pytest.approx(flow.kl(1.0) - log_z, rel=1e-12)

@@ -91,8 +91,8 @@ def test_tableaux_meet_the_order_conditions(method: str) -> None:
     a = torch.zeros(n, n).double()
     for i, row in enumerate(rows):
         assert len(row) == i  # explicit
-        a[i, :i] = torch.tensor(row)
-    weights, c = torch.tensor(b).double(), a.sum(1)
+        a[i, :i] = torch.tensor(row, dtype=torch.float64)
+    weights, c = torch.tensor(b, dtype=torch.float64), a.sum(1)
     conditions = [
         (1, weights.sum(), 1),
         (2, weights @ c, 1 / 2),

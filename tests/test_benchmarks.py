@@ -1,0 +1,48 @@
+"""A quick look at the benchmark: the peers compute the same product, and more slowly."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+from benchmarks import run as benchmark
+
+
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64], ids=str)
+def test_the_matrix_form_is_faster_than_torch_func(dtype: torch.dtype) -> None:
+    case = benchmark.Case(30, 60, 2000, dtype)
+    results = benchmark.compare_products(case, ("torch_func",), repeats=7)
+    (name, result), = results.items()
+    assert name.endswith("_vs_torch_func")
+    # 8 to 18 on an idle machine; half of it where other processes disturb
+    assert result["ratio"] > 4
+    assert result["ratio"] == pytest.approx(result["peer"] / result["ours"], rel=1e-12)
+    assert {"unit", "processor", "threads", "torch"} <= set(result)
+
+
+def test_another_product_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(benchmark.PEERS, "wrong", lambda transform, theta, z: lambda v: 2 * v)
+    case = benchmark.Case(2, 3, 10, torch.float64)
+    with pytest.raises(ArithmeticError, match="wrong computes another product"):
+        benchmark.compare_products(case, ("wrong",), repeats=1)
+
+
+def test_minres_does_the_iterations_of_scipy() -> None:
+    case = benchmark.Case(3, 6, 200, torch.float64)
+    (name, result), = benchmark.compare_minres(case, iterations=10, repeats=3).items()
+    assert name.endswith("_vs_scipy")
+    assert result["ratio"] > 0.2
+
+
+@pytest.mark.slow
+def test_the_goal_is_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    pytest.importorskip("curvlinops", reason="install the extra [bench]")
+    path = tmp_path / "results" / "latest.json"
+    monkeypatch.setattr(benchmark, "RESULTS", path)
+    assert benchmark.main() == 0
+    results = json.loads(path.read_text())
+    for peer in ("torch_func", "curvlinops"):
+        name = f"metric_product_{benchmark.CASES[0].name}_vs_{peer}"
+        assert results[name]["ratio"] >= benchmark.GOAL
