@@ -4,13 +4,30 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
 
 from .distributed import expectation
 from .errors import check_shape
+from .gradient_fields import GradientFields
 from .transforms.base import Jacobian
+
+
+class Metric(Protocol):
+    """What a solver needs of a metric, and a scheme."""
+
+    @property
+    def size(self) -> int: ...
+
+    def matvec(self, v: Tensor) -> Tensor: ...
+
+    def dense(self) -> Tensor: ...
+
+    def shifted(self, epsilon: float) -> Self: ...
+
+    def right_hand_side(self, v: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -35,27 +52,95 @@ class RelaxedMetric:
         """Number of parameters m."""
         return self.jacobian.transform.n_params
 
+    def project(self, field: Tensor) -> Tensor:
+        """The field itself: every field counts, also its divergence-free part."""
+        return field
+
     def matvec(self, v: Tensor) -> Tensor:
         """(Ĝ + ε I) v, one product with J and one with Jᵀ: (m,) → (m,)."""
         check_shape("v", v, (self.size,))
         j = self.jacobian
-        product = expectation(j.vjp(j.jvp(v)), j.n)
+        product = expectation(j.vjp(self.project(j.jvp(v))), j.n)
         return product + self.shift * v if self.shift else product
 
     def dense(self) -> Tensor:
         """The matrix Ĝ + ε I, shape (m, m), summed from the rows of J."""
         j = self.jacobian
         rows = j.rows().reshape(-1, self.size)
-        matrix = expectation(rows.T @ rows, j.n)
-        return matrix + self.shift * torch.eye(self.size, dtype=rows.dtype, device=rows.device)
+        return self._with_shift(expectation(rows.T @ rows, j.n))
 
-    def shifted(self, epsilon: float) -> RelaxedMetric:
-        """Ĝ + (ε + what was there) I."""
+    def _with_shift(self, matrix: Tensor) -> Tensor:
+        eye = torch.eye(self.size, dtype=matrix.dtype, device=matrix.device)
+        return matrix + self.shift * eye
+
+    def shifted(self, epsilon: float) -> Self:
+        """The metric plus ε I."""
         return replace(self, shift=self.shift + epsilon)
 
     def right_hand_side(self, v: Tensor) -> Tensor:
         """g = E[Jᵀ v] for a field v of shape (n, d) given at the points: (m,)."""
         return expectation(self.jacobian.vjp(v), self.jacobian.n)
+
+
+@dataclass(frozen=True)
+class WassersteinMetric(RelaxedMetric):
+    """G = E[(PJ)ᵀPJ], the pull-back of the Wasserstein metric (Liu et al. 2022).
+
+    P projects a field on the gradients ∇ψ in L²(ρ_θ), the solution of ∇·(ρ∇ψ) = ∇·(ρ J_k) for
+    each column, restricted to the span of `fields`. As a projection on fewer gradients it never
+    makes G larger than Ĝ. With floor ε > 0 the metric is (1 − ε) G + ε Ĝ: the kernel of the
+    restricted G is larger than that of G, and along it a flow would follow the sample's noise.
+    """
+
+    fields: GradientFields | None = None
+    floor: float = 0.0
+
+    def project(self, field: Tensor) -> Tensor:
+        """(1 − ε) P field + ε field, shape (n, d)."""
+        assert self.fields is not None
+        gradient = self.fields.project(field)
+        return torch.lerp(gradient, field, self.floor) if self.floor else gradient
+
+    def dense(self) -> Tensor:
+        """The matrix, shape (m, m), from B = Qᵀ J: G = BᵀB/n."""
+        assert self.fields is not None
+        j = self.jacobian
+        rows = j.rows().reshape(-1, self.size)
+        b = self.fields.basis.T @ rows
+        matrix = expectation(b.T @ b, j.n)
+        if self.floor:
+            matrix = torch.lerp(matrix, expectation(rows.T @ rows, j.n), self.floor)
+        return self._with_shift(matrix)
+
+
+@dataclass(frozen=True)
+class Relaxed:
+    """Chooses Ĝ for a scheme."""
+
+    def __call__(self, jacobian: Jacobian, v: Tensor | None = None) -> RelaxedMetric:
+        return RelaxedMetric(jacobian)
+
+
+@dataclass(frozen=True)
+class Wasserstein:
+    """Chooses G for a scheme, on `GradientFields` with these options and the velocity v itself.
+
+    With v among the fields the right-hand side E[Jᵀv] lies in the range of G on the sample.
+    Keep the number of fields below n d/20: more would fit the sample and raise G towards Ĝ.
+    """
+
+    features: int = 100
+    kind: str = "fourier"
+    degree: int = 2
+    floor: float = 0.1
+    seed: int = 0
+
+    def __call__(self, jacobian: Jacobian, v: Tensor | None = None) -> WassersteinMetric:
+        fields = GradientFields(jacobian.x, self.features, self.kind, self.degree, self.seed, v)
+        return WassersteinMetric(jacobian, fields=fields, floor=self.floor)
+
+
+MetricChoice = Callable[[Jacobian, Tensor | None], RelaxedMetric]
 
 
 def largest_eigenvalue(matvec: Callable[[Tensor], Tensor], start: Tensor, steps: int = 12) -> float:
