@@ -33,6 +33,10 @@ class Energy(ABC):
     def velocity(self, cloud: Cloud) -> Tensor:
         """v(x) = −∇ δF/δρ (x) at the points of the cloud, shape (n, d)."""
 
+    def hessian(self, cloud: Cloud) -> Tensor | None:
+        """∇²V at the points, shape (n, d, d), of the potential in F; None if there is none."""
+        return None
+
     def __add__(self, other: Energy) -> Energy:
         return Sum(((1.0, self), (1.0, other)))
 
@@ -54,12 +58,17 @@ class Sum(Energy):
     def velocity(self, cloud: Cloud) -> Tensor:
         return torch.stack([c * e.velocity(cloud) for c, e in self.terms]).sum(0)
 
+    def hessian(self, cloud: Cloud) -> Tensor | None:
+        found = [(c, e.hessian(cloud)) for c, e in self.terms]
+        known = [c * h for c, h in found if h is not None]
+        return torch.stack(known).sum(0) if known else None
+
 
 class Potential(Energy):
     """∫ V ρ, with δF/δρ = V and v = −∇V.
 
-    `V` maps (n, d) to (n,). `gradient`, (n, d) to (n, d), is found by automatic differentiation
-    where it is not given.
+    `V` maps (n, d) to (n,). `gradient`, (n, d) to (n, d), and `hessian`, (n, d) to (n, d, d), are
+    found by automatic differentiation where they are not given.
 
     Raises `ValueError` if V returns another shape than (n,).
     """
@@ -68,8 +77,10 @@ class Potential(Energy):
         self,
         V: Callable[[Tensor], Tensor],
         gradient: Callable[[Tensor], Tensor] | None = None,
+        hessian: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         self.V = V
+        self._hessian = hessian or torch.func.vmap(torch.func.hessian(lambda p: V(p[None])[0]))
         self.gradient = gradient or torch.func.grad(lambda x: V(x).sum())
 
     def value(self, cloud: Cloud) -> Tensor:
@@ -80,6 +91,9 @@ class Potential(Energy):
     def velocity(self, cloud: Cloud) -> Tensor:
         return -self.gradient(cloud.x)
 
+    def hessian(self, cloud: Cloud) -> Tensor:
+        return self._hessian(cloud.x)
+
     @classmethod
     def quadratic(cls, mean: Tensor, precision: Tensor) -> Potential:
         """V(x) = ½ (x − μ)ᵀ P (x − μ) with μ of shape (d,) and symmetric P of shape (d, d)."""
@@ -89,7 +103,10 @@ class Potential(Energy):
         def gradient(x: Tensor) -> Tensor:
             return (x - mean) @ precision
 
-        return cls(lambda x: 0.5 * ((x - mean) * gradient(x)).sum(1), gradient)
+        def hessian(x: Tensor) -> Tensor:
+            return precision.expand(len(x), -1, -1)
+
+        return cls(lambda x: 0.5 * ((x - mean) * gradient(x)).sum(1), gradient, hessian)
 
 
 class Entropy(Energy):

@@ -27,15 +27,18 @@ from .state import Info, Problem, State
 
 EVALUATION_SAMPLES = 65536
 EVALUATION_SEED = 20220601
+BAR = "{l_bar}{bar}| t = {n:.3g} of {total:.3g} [{elapsed}<{remaining}{postfix}]"
 
 
 class Scheme(Protocol):
-    """A frozen dataclass with a time step `h` and one method."""
+    """A frozen dataclass with a largest time step `h`, and one method that keeps to `limit`."""
 
     @property
     def h(self) -> float: ...
 
-    def step(self, problem: Problem, state: State, z: Tensor) -> tuple[State, Info]: ...
+    def step(
+        self, problem: Problem, state: State, z: Tensor, limit: float = math.inf
+    ) -> tuple[State, Info]: ...
 
 
 @dataclass
@@ -61,7 +64,10 @@ class Trajectory:
         """Write one safetensors file: tensors, and the rest as JSON in its header; no pickle."""
         tensors = {"thetas": torch.stack(self.thetas), "theta": self.state.theta}
         meta = {k: getattr(self, k) for k in ("times", "settings", "status", "message", "seconds")}
-        meta |= {"history": self.history, "t": self.state.t, "step": self.state.step}
+        meta |= {"history": self.history}
+        meta |= {k: getattr(self.state, k) for k in ("t", "step", "h")}
+        if self.state.psi is not None:
+            tensors["psi"] = self.state.psi
         if self.state.solution is not None:
             solution = asdict(self.state.solution)
             tensors["solution"] = solution.pop("x")
@@ -87,7 +93,8 @@ class Trajectory:
         if "solution" in meta:
             status = Status(meta["solution"].pop("status"))
             solution = Solution(x=tensors["solution"], status=status, **meta["solution"])
-        state = State(tensors["theta"], meta["t"], meta["step"], solution)
+        psi = tensors.get("psi")
+        state = State(tensors["theta"], meta["t"], meta["step"], solution, meta["h"], psi)
         names = ("times", "settings", "history", "status", "message", "seconds")
         return cls(thetas=list(tensors["thetas"]), state=state, **{k: meta[k] for k in names})
 
@@ -115,11 +122,11 @@ def evolve(
 ) -> Trajectory:
     """Run `scheme` on `problem` from t = 0 to `t_end` and record θ at `record` equal intervals.
 
-    Each step draws a fresh sample from λ. Steps are equal, of the largest size at most `scheme.h`
-    that meets every recorded time. `callback(state, info)` is called after each step; returning
-    False stops the run. `checkpoint` names a file that is rewritten every `checkpoint_every`
-    steps and at the end; a loaded `Trajectory` given as `resume` goes on where it stopped, to
-    the same result as an unbroken run.
+    Each step draws a fresh sample from λ. Schemes of a fixed step take equal steps, of the largest
+    size at most `scheme.h` that meets every recorded time. `callback(state, info)` is called after
+    each step; returning False stops the run. `checkpoint` names a file that is rewritten every
+    `checkpoint_every` steps and at the end; a loaded `Trajectory` given as `resume` goes on where
+    it stopped, to the same result as an unbroken run.
 
     Ctrl-C and numerical failure end the run without losing it: `Trajectory.status` says
     `interrupted` or `failed` and the last good state is recorded. A failure also warns.
@@ -141,15 +148,12 @@ def evolve(
     check_count("seed", seed, 0)
     check_count("record", record)
     check_count("checkpoint_every", checkpoint_every)
-    per_record = math.ceil(t_end / record / scheme.h - 1e-9)
-    steps, h = record * per_record, t_end / record / per_record
-    scheme = replace(scheme, h=h)  # type: ignore[type-var]
     settings = {
         "problem": problem.name,
         "transform": repr(problem.model.transform),
         "scheme": repr(scheme),
         "t_end": t_end,
-        "h": h,
+        "h": scheme.h,
         "samples": samples,
         "sampling": sampling,
         "seed": seed,
@@ -169,10 +173,9 @@ def evolve(
                 + ", ".join(f"{k}={settings[k]!r}" for k in differ)
             )
         run = replace(resume, status="running", message="")
+    targets = [t_end * i / record for i in range(1, record)] + [t_end]
     device = problem.theta0.device
-    bar = tqdm(
-        total=steps, initial=run.state.step, disable=not progress, desc=problem.name, unit="step"
-    )
+    bar = tqdm(total=t_end, disable=not progress, desc=problem.name, bar_format=BAR)
     start, before = time.perf_counter(), run.seconds
 
     def pause() -> None:
@@ -181,25 +184,26 @@ def evolve(
         run.seconds = before + time.perf_counter() - start
 
     try:
-        while run.state.step < steps:
-            k = run.state.step
-            generator = step_generator(seed, k, device)
-            z = problem.model.reference.draw(samples, generator, problem.theta0.dtype, sampling)
-            state, info = scheme.step(problem, run.state, z)
-            state = replace(state, t=(k + 1) * h)
-            _append(run, info, state, recorded=state.step % per_record == 0)
-            bar.update()
-            bar.set_postfix(energy=f"{info.energy:.4g}", refresh=False)
-            if checkpoint is not None and state.step % checkpoint_every == 0:
-                pause()
-                run.save(checkpoint)
-            if callback is not None and callback(state, info) is False:
-                run.status, run.message = "interrupted", "stopped by the callback"
-                break
-        else:
-            run.status = "completed"
-    except KeyboardInterrupt:
-        run.status, run.message = "interrupted", "stopped by the user"
+        for target in targets:
+            while run.state.t < target:
+                state = run.state
+                generator = step_generator(seed, state.step, device)
+                z = problem.model.reference.draw(samples, generator, problem.theta0.dtype, sampling)
+                state, info = scheme.step(problem, state, z, target - state.t)
+                _check_descent(run, info)
+                if target - state.t < 1e-9 * t_end:
+                    state = replace(state, t=target)
+                _append(run, info, state, recorded=state.t == target)
+                bar.update(state.t - bar.n)
+                bar.set_postfix(step=state.step, energy=f"{info.energy:.4g}", refresh=False)
+                if checkpoint is not None and state.step % checkpoint_every == 0:
+                    pause()
+                    run.save(checkpoint)
+                if callback is not None and callback(state, info) is False:
+                    raise KeyboardInterrupt("stopped by the callback")
+        run.status = "completed"
+    except KeyboardInterrupt as stop:
+        run.status, run.message = "interrupted", str(stop) or "stopped by the user"
     except NumericalError as error:
         run.status, run.message = "failed", f"at t = {run.state.t:.6g}: {error}"
     pause()
@@ -212,6 +216,16 @@ def evolve(
     if run.status == "failed":
         warnings.warn(f"the run stopped {run.message}", RuntimeWarning, stacklevel=2)
     return run
+
+
+def _check_descent(run: Trajectory, info: Info) -> None:
+    """Raise `NumericalError` if the energy stands clearly above its first value, noise allowed."""
+    first = run.history["energy"][0] if run.history else info.energy
+    if not info.energy <= first + 0.5 + 0.1 * abs(first):
+        raise NumericalError(
+            f"the energy rose from {first:.4g} to {info.energy:.4g}, but a gradient flow lowers it: "
+            "the step is too large for this problem; reduce h or use an implicit scheme"
+        )
 
 
 def _append(run: Trajectory, info: Info, state: State, recorded: bool) -> None:

@@ -18,10 +18,9 @@ class GradientFields:
 
     In whitened coordinates y = L⁻¹(x − x̄), ψ runs over the monomials of y up to `degree`, and
     over `features` ridge functions cos(ω·y + b) (`fourier`) or log cosh(ω·y + b) (`tanh`, whose
-    gradient is a tanh), ω ~ N(0, I)/ℓ with ℓ = ½, 1 in one and
-    two dimensions and √d above. `extra` (n, d) is one
-    more gradient field, such as a velocity −∇δF/δρ. The quadratic part is indispensable: it
-    alone is exact for affine maps of a Gaussian.
+    gradient is a tanh), ω ~ N(0, I)/ℓ with ℓ = ½ and 1 in one and two dimensions and √d above.
+    `extra` (n, d) is one more gradient field, such as a velocity −∇δF/δρ. The quadratic part is
+    indispensable: it alone is exact for affine maps of a Gaussian.
 
     Raises `ValueError` for an unknown kind, a degree below 1 or above 2 for d > 1, or shapes
     that disagree.
@@ -102,5 +101,9 @@ class GradientFields:
         return q @ left[:, values > cutoff * values[0]]
 
     def project(self, field: Tensor) -> Tensor:
-        """The gradient in the span nearest to `field` in the mean square: (n, d) → (n, d)."""
-        return (self.basis @ (self.basis.T @ field.reshape(-1))).reshape(field.shape)
+        """The gradient in the span nearest to `field` in the mean square, along the first axes.
+
+        Shapes (n, d) → (n, d), or (n, d, k) → (n, d, k) for k fields.
+        """
+        flat = field.reshape(self.basis.shape[0], -1)
+        return (self.basis @ (self.basis.T @ flat)).reshape(field.shape)

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
-from typing import Protocol, Self
+from dataclasses import dataclass, field, replace
+from typing import Self
 
 import torch
 from torch import Tensor
@@ -13,21 +13,6 @@ from .distributed import expectation
 from .errors import check_shape
 from .gradient_fields import GradientFields
 from .transforms.base import Jacobian
-
-
-class Metric(Protocol):
-    """What a solver needs of a metric, and a scheme."""
-
-    @property
-    def size(self) -> int: ...
-
-    def matvec(self, v: Tensor) -> Tensor: ...
-
-    def dense(self) -> Tensor: ...
-
-    def shifted(self, epsilon: float) -> Self: ...
-
-    def right_hand_side(self, v: Tensor) -> Tensor: ...
 
 
 @dataclass(frozen=True)
@@ -52,26 +37,28 @@ class RelaxedMetric:
         """Number of parameters m."""
         return self.jacobian.transform.n_params
 
-    def project(self, field: Tensor) -> Tensor:
-        """The field itself: every field counts, also its divergence-free part."""
+    def weigh(self, field: Tensor) -> Tensor:
+        """A field, with the weight that the metric gives it; here the field itself.
+
+        Shapes (n, d) → (n, d), or (n, d, k) → (n, d, k) for k fields; linear and symmetric.
+        """
         return field
 
     def matvec(self, v: Tensor) -> Tensor:
         """(Ĝ + ε I) v, one product with J and one with Jᵀ: (m,) → (m,)."""
         check_shape("v", v, (self.size,))
         j = self.jacobian
-        product = expectation(j.vjp(self.project(j.jvp(v))), j.n)
+        product = expectation(j.vjp(self.weigh(j.jvp(v))), j.n)
         return product + self.shift * v if self.shift else product
 
     def dense(self) -> Tensor:
-        """The matrix Ĝ + ε I, shape (m, m), summed from the rows of J."""
+        """The matrix, shape (m, m), summed from the rows of J."""
         j = self.jacobian
-        rows = j.rows().reshape(-1, self.size)
-        return self._with_shift(expectation(rows.T @ rows, j.n))
-
-    def _with_shift(self, matrix: Tensor) -> Tensor:
+        rows = j.rows()
+        weighed = self.weigh(rows).reshape(-1, self.size)
+        matrix = expectation(rows.reshape(-1, self.size).T @ weighed, j.n)
         eye = torch.eye(self.size, dtype=matrix.dtype, device=matrix.device)
-        return matrix + self.shift * eye
+        return (matrix + matrix.T) / 2 + self.shift * eye
 
     def shifted(self, epsilon: float) -> Self:
         """The metric plus ε I."""
@@ -92,25 +79,39 @@ class WassersteinMetric(RelaxedMetric):
     restricted G is larger than that of G, and along it a flow would follow the sample's noise.
     """
 
-    fields: GradientFields | None = None
+    fields: GradientFields = field(kw_only=True)
     floor: float = 0.0
 
-    def project(self, field: Tensor) -> Tensor:
-        """(1 − ε) P field + ε field, shape (n, d)."""
-        assert self.fields is not None
+    def weigh(self, field: Tensor) -> Tensor:
+        """(1 − ε) P field + ε field."""
         gradient = self.fields.project(field)
         return torch.lerp(gradient, field, self.floor) if self.floor else gradient
 
-    def dense(self) -> Tensor:
-        """The matrix, shape (m, m), from B = Qᵀ J: G = BᵀB/n."""
-        assert self.fields is not None
-        j = self.jacobian
-        rows = j.rows().reshape(-1, self.size)
-        b = self.fields.basis.T @ rows
-        matrix = expectation(b.T @ b, j.n)
-        if self.floor:
-            matrix = torch.lerp(matrix, expectation(rows.T @ rows, j.n), self.floor)
-        return self._with_shift(matrix)
+
+@dataclass(frozen=True)
+class CurvedMetric(RelaxedMetric):
+    """E[Jᵀ(K + h V″₊)J] of a metric E[JᵀKJ], V″₊ the positive part of the potential's Hessian.
+
+    The matrix of a linearised implicit step of size h, and the preconditioner of an implicit one.
+    """
+
+    inner: RelaxedMetric = field(kw_only=True)
+    hessian: Tensor | None = None
+    h: float = 0.0
+
+    def weigh(self, field: Tensor) -> Tensor:
+        weighed = self.inner.weigh(field)
+        if self.hessian is None:
+            return weighed
+        return weighed + self.h * torch.einsum("nij,nj...->ni...", self.hessian, field)
+
+
+def positive_part(hessian: Tensor | None) -> Tensor | None:
+    """Symmetric matrices (n, d, d) with their negative eigenvalues set to zero."""
+    if hessian is None:
+        return None
+    values, vectors = torch.linalg.eigh(hessian)
+    return (vectors * values.clamp(min=0)[:, None, :]) @ vectors.transpose(1, 2)
 
 
 @dataclass(frozen=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -57,27 +58,37 @@ class Problem:
 
 @dataclass(frozen=True)
 class State:
-    """θ at time t after `step` steps, with the last linear solution to start the next from."""
+    """θ at time t after `step` steps, with what the next step starts from.
+
+    That is the last linear `solution`, the step size `h` that an adaptive scheme proposes, and
+    the parameters `psi` of a trained potential.
+    """
 
     theta: Tensor
     t: float = 0.0
     step: int = 0
     solution: Solution | None = None
+    h: float | None = None
+    psi: Tensor | None = None
 
 
 @dataclass(frozen=True)
 class Info:
-    """Report of one step.
+    """Report of one step of size `h`.
 
     `energy` is F(θ) on the step's sample before the step; `speed` E|v|², the dissipation −dF/dt
     of the flow that is not projected; `misfit` E|Jξ − v|² of the first stage on the same sample
     (both NaN in the gradient form); `residual` and `status` are the worst and `iterations` the
-    sum over the stages.
+    sum over the stages. Proximal steps also report `decrease`, the fall of F on the sample, and
+    `distance`, the squared length E|K^½(T_θ⁺ − T_θ)|² of the step in their metric, NaN elsewhere.
     """
 
+    h: float
     energy: float
     speed: float
     misfit: float
     residual: float
     iterations: int
     status: Status
+    decrease: float = math.nan
+    distance: float = math.nan

@@ -1,5 +1,7 @@
 """Time steps of the parametrised flows."""
 
+from .bilevel import BiLevel, BiLevelNetwork
 from .explicit import Explicit
+from .implicit import ImplicitRelaxed, LinearlyImplicit
 
-__all__ = ["Explicit"]
+__all__ = ["BiLevel", "BiLevelNetwork", "Explicit", "ImplicitRelaxed", "LinearlyImplicit"]

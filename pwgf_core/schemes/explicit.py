@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 import torch
 from torch import Tensor
@@ -13,17 +12,26 @@ from ..distributed import expectation
 from ..energies import Energy
 from ..errors import NumericalError, check_choice, check_positive
 from ..linalg import LinearSolver, Solution, Status
-from ..metrics import RelaxedMetric
+from ..metrics import MetricChoice, Relaxed
 from ..model import Cloud
 from ..state import Info, Problem, State
 from ..transforms.base import Jacobian
 
-TABLEAUX: dict[str, tuple[list[list[float]], list[float]]] = {
-    "euler": ([[]], [1.0]),
-    "midpoint": ([[], [0.5]], [0.0, 1.0]),
-    "rk4": ([[], [0.5], [0.0, 0.5], [0.0, 0.0, 1.0]], [1 / 6, 1 / 3, 1 / 3, 1 / 6]),
+# Rows of stage coefficients, weights, and for the adaptive pair the weights of lower order.
+# The pair is Ralston's third-order rule with the midpoint rule inside: no further solve.
+TABLEAUX: dict[str, tuple[list[list[float]], list[float], list[float] | None]] = {
+    "euler": ([[]], [1.0], None),
+    "midpoint": ([[], [0.5]], [0.0, 1.0], None),
+    "rk4": ([[], [0.5], [0.0, 0.5], [0.0, 0.0, 1.0]], [1 / 6, 1 / 3, 1 / 3, 1 / 6], None),
+    "adaptive": ([[], [0.5], [0.0, 0.75]], [2 / 9, 1 / 3, 4 / 9], [0.0, 1.0, 0.0]),
 }
 FORMS = ("velocity", "gradient")
+SMALLEST = 1e-6  # an adaptive step below this part of h gives up
+
+
+def equal_step(h: float, limit: float) -> float:
+    """The largest step of at most h that divides `limit` into equal parts."""
+    return h if math.isinf(limit) else limit / math.ceil(limit / h - 1e-9)
 
 
 def energy_gradient(energy: Energy, cloud: Cloud, jacobian: Jacobian) -> Tensor:
@@ -44,8 +52,9 @@ class Explicit:
     `form="velocity"` (the default) takes g = E[Jᵀv] with the pointwise velocity v = −∇δF/δρ, so
     that ξ minimises E|Jξ − v|²; `form="gradient"` takes g = −∇_θF of the sample average, as on
     the slides: the same expectation with a far larger Monte-Carlo error. `method` is `euler`
-    (as on the slides), `midpoint` or `rk4`. Without `solver` the problem's own is used. The sample
-    stays fixed during a step.
+    (as on the slides), `midpoint`, `rk4`, or `adaptive`, an embedded pair of orders 3 and 2 that
+    chooses its steps up to h for an error of `tol` per step. Without `solver` the problem's own is
+    used. The sample stays fixed during a step.
 
     Raises `ValueError` for another method or form or an h that is not positive.
 
@@ -57,12 +66,14 @@ class Explicit:
     method: str = "midpoint"
     form: str = "velocity"
     solver: LinearSolver | None = None
-    metric: Callable[[Jacobian], RelaxedMetric] = RelaxedMetric
+    metric: MetricChoice = field(default_factory=Relaxed)
+    tol: float = 3e-3
 
     def __post_init__(self) -> None:
         check_positive("h", self.h)
         check_choice("method", self.method, TABLEAUX)
         check_choice("form", self.form, FORMS)
+        check_positive("tol", self.tol)
 
     @property
     def stages(self) -> int:
@@ -74,12 +85,11 @@ class Explicit:
     ) -> tuple[Solution, Info]:
         """ξ(θ) on the sample z, as the solution of metric ξ = g, with the report of the solve."""
         cloud, jacobian = problem.model.linearize(theta, z)
-        metric = self.metric(jacobian)
-        if self.form == "velocity":
-            v = problem.energy.velocity(cloud)
+        v = problem.energy.velocity(cloud) if self.form == "velocity" else None
+        metric = self.metric(jacobian, v)
+        if v is not None:
             g = metric.right_hand_side(v)
         else:
-            v = None
             g = -energy_gradient(problem.energy, cloud, jacobian)
         solution = (self.solver or problem.solver).solve(metric, g, previous)
         if solution.status is Status.NON_FINITE:
@@ -89,30 +99,72 @@ class Explicit:
             speed = float(expectation((v * v).sum(), len(z)))
             misfit = float(expectation((jacobian.jvp(solution.x) - v).square().sum(), len(z)))
         energy = float(problem.energy.value(cloud))
-        info = Info(energy, speed, misfit, solution.residual, solution.iterations, solution.status)
+        info = Info(
+            self.h, energy, speed, misfit, solution.residual, solution.iterations, solution.status
+        )
         return solution, info
 
-    def step(self, problem: Problem, state: State, z: Tensor) -> tuple[State, Info]:
-        """One step of size h on the sample z."""
-        rows, weights = TABLEAUX[self.method]
+    def step(
+        self, problem: Problem, state: State, z: Tensor, limit: float = math.inf
+    ) -> tuple[State, Info]:
+        """One step on the sample z, of at most h and `limit`.
+
+        A fixed method divides `limit` into equal steps. The adaptive one repeats with a smaller
+        step until the L²(λ) norm of its estimated error in T_θ is below tol, and after a
+        `NumericalError`, which it raises only when the step has become vanishingly small.
+        """
+        if TABLEAUX[self.method][2] is None:
+            state, info, _ = self._attempt(problem, state, z, equal_step(self.h, limit))
+            return state, info
+        proposed = min(state.h or self.h / 100, self.h)
+        h, spent = min(proposed, limit), 0
+        while True:
+            try:
+                after, info, error = self._attempt(problem, state, z, h)
+            except NumericalError:
+                if h < SMALLEST * self.h:
+                    raise
+                h /= 4
+                continue
+            spent += info.iterations
+            factor = min(3.0, max(0.2, 0.9 * (self.tol / max(error, 1e-300)) ** (1 / 3)))
+            if error <= self.tol or h < SMALLEST * self.h:
+                proposed = h * factor if h < proposed else max(proposed, h * factor)
+                after = replace(after, h=min(proposed, self.h))
+                return after, replace(info, iterations=spent)
+            h *= min(factor, 0.9)
+
+    def _attempt(
+        self, problem: Problem, state: State, z: Tensor, h: float
+    ) -> tuple[State, Info, float]:
+        """A step of size h, its report, and the estimated error E|J Δθ|² ^½ of an adaptive pair."""
+        rows, weights, lower = TABLEAUX[self.method]
         solution, infos, slopes = state.solution, [], []
         for row in rows:
-            theta = state.theta
-            for a, slope in zip(row, slopes, strict=True):
-                theta = theta + (self.h * a) * slope
+            theta = state.theta + h * _combine(row, slopes) if row else state.theta
             solution, info = self.parameter_velocity(problem, theta, z, solution)
             infos.append(info)
             slopes.append(solution.x)
-        theta = state.theta
-        for weight, slope in zip(weights, slopes, strict=True):
-            theta = theta + (self.h * weight) * slope
+        theta = state.theta + h * _combine(weights, slopes)
         if not bool(torch.isfinite(theta).all()):
             raise NumericalError(f"theta is no longer finite at t = {state.t:.4g}; reduce h")
+        error = 0.0
+        if lower is not None:
+            gap = h * _combine([a - b for a, b in zip(weights, lower, strict=True)], slopes)
+            field = problem.model.transform.jacobian(state.theta, z).jvp(gap)
+            error = math.sqrt(float(expectation(field.square().sum(), len(z))))
         worst = max(infos, key=lambda i: (i.status is not Status.CONVERGED, i.residual))
         info = replace(
             infos[0],
+            h=h,
             residual=max(i.residual for i in infos),
             iterations=sum(i.iterations for i in infos),
             status=worst.status,
         )
-        return State(theta, state.t + self.h, state.step + 1, solution), info
+        after = replace(state, theta=theta, t=state.t + h, step=state.step + 1, solution=solution)
+        return after, info, error
+
+
+def _combine(weights: list[float], slopes: list[Tensor]) -> Tensor:
+    """Σ_i w_i ξ_i."""
+    return torch.stack([w * s for w, s in zip(weights, slopes, strict=True)]).sum(0)

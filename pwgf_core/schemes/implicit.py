@@ -1,0 +1,249 @@
+"""Proximal steps: θ⁺ minimises a squared distance to θ plus 2h F, in the metric of a projection."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+
+import torch
+from torch import Tensor
+
+from ..distributed import expectation
+from ..errors import NumericalError, check_count, check_positive
+from ..linalg import LinearSolver, Status, minres
+from ..metrics import (
+    CurvedMetric,
+    MetricChoice,
+    Relaxed,
+    RelaxedMetric,
+    largest_eigenvalue,
+    positive_part,
+)
+from ..state import Info, Problem, State
+from .explicit import Explicit, energy_gradient, equal_step
+
+MEMORY = 10  # pairs that L-BFGS keeps
+DENSE_LIMIT = 1000  # parameters up to which the preconditioner is a Cholesky factor
+EXTRA = 1e-3  # part of λ_max(G) added to the preconditioner only
+
+
+@dataclass(frozen=True)
+class ImplicitRelaxed:
+    """θ⁺ = argmin E|T_θ − T_θk|²/(2h) + τ|θ − θ_k|²/(2h) + F(θ) on one sample.
+
+    The step of a JKO scheme with E|T_θ − T_θk|² ≥ W2² in place of W2²: F falls by at least
+    |Δ|²/(2h) ≥ W2²/(2h) on the sample. `tau` is relative to λ_max(Ĝ). The minimiser is L-BFGS,
+    started at θ_k and preconditioned by (Ĝ + τI)/h + E[JᵀV″₊J]; its first trial point is a
+    linearly implicit Euler step. It stops when a step lowers the objective by less than `tol` of
+    the whole decrease, so `tol` is to be small for convergence tests.
+
+    Raises `ValueError` for values out of range, `NumericalError` when no descent is found.
+
+    >>> ImplicitRelaxed(h=0.1).tau
+    0.0001
+    """
+
+    h: float
+    tau: float = 1e-4
+    tol: float = 1e-2
+    max_iterations: int = 40
+
+    def __post_init__(self) -> None:
+        check_positive("h", self.h)
+        check_positive("tol", self.tol)
+        check_count("max_iterations", self.max_iterations)
+        if not 0 <= self.tau < math.inf:
+            raise ValueError(f"tau must be a finite number of at least 0, got {self.tau!r}")
+
+    @property
+    def metric(self) -> MetricChoice:
+        """The metric of the squared distance, frozen at θ_k."""
+        return Relaxed()
+
+    def step(
+        self, problem: Problem, state: State, z: Tensor, limit: float = math.inf
+    ) -> tuple[State, Info]:
+        """One step on the sample z, of the largest size up to h that divides `limit`."""
+        h = equal_step(self.h, limit)
+        objective = Proximal(problem, state.theta, z, h, self.metric, self.tau)
+        theta, iterations, status, slope = minimise(objective, self.tol, self.max_iterations)
+        energy, distance = objective.parts(theta)
+        info = Info(
+            h,
+            objective.energy0,
+            objective.speed,
+            math.nan,
+            slope,
+            iterations,
+            status,
+            decrease=objective.energy0 - energy,
+            distance=distance,
+        )
+        return replace(state, theta=theta, t=state.t + h, step=state.step + 1), info
+
+
+class Proximal:
+    """The objective of one step, with its gradient and preconditioner, frozen at (θ_k, z).
+
+    The metric's projection P at θ_k acts on the displacement u = T_θ(z) − T_θk(z): the squared
+    distance is E[u·Pu] and its gradient 2E[J_θᵀPu], by the envelope theorem.
+    """
+
+    def __init__(
+        self,
+        problem: Problem,
+        theta: Tensor,
+        z: Tensor,
+        h: float,
+        metric: MetricChoice,
+        tau: float,
+    ) -> None:
+        self.problem, self.theta, self.z, self.h = problem, theta, z, h
+        cloud, jacobian = problem.model.linearize(theta, z)
+        self.start = jacobian.x
+        v = problem.energy.velocity(cloud)
+        self.speed = float(expectation(v.square().sum(), len(z)))
+        self.energy0 = float(problem.energy.value(cloud))
+        self.metric = metric(jacobian, v)
+        scale = largest_eigenvalue(self.metric.matvec, self.metric.right_hand_side(v))
+        self.tau = tau * scale
+        hessian = positive_part(problem.energy.hessian(cloud))
+        curved = CurvedMetric(jacobian, inner=self.metric, hessian=hessian, h=h)
+        self.precondition = _inverse(curved.shifted(self.tau + EXTRA * scale), h)
+
+    def parts(self, theta: Tensor) -> tuple[float, float]:
+        """F(θ) on the sample and the squared distance E[u·Pu]."""
+        cloud, jacobian = self.problem.model.linearize(theta, self.z)
+        u = jacobian.x - self.start
+        distance = expectation((u * self.metric.weigh(u)).sum(), len(u))
+        return float(self.problem.energy.value(cloud)), float(distance)
+
+    def __call__(self, theta: Tensor) -> tuple[float, Tensor]:
+        """Value and gradient; the value is infinite where the map is not invertible."""
+        try:
+            cloud, jacobian = self.problem.model.linearize(theta, self.z)
+            energy = self.problem.energy.value(cloud)
+        except NumericalError:
+            return math.inf, torch.zeros_like(theta)
+        u, step = jacobian.x - self.start, theta - self.theta
+        pu = self.metric.weigh(u)
+        distance = expectation((u * pu).sum(), len(u)) + self.tau * (step @ step)
+        gradient = self.metric_gradient(jacobian.vjp(pu), step)
+        gradient = gradient + energy_gradient(self.problem.energy, cloud, jacobian)
+        return float(distance / (2 * self.h) + energy), gradient
+
+    def metric_gradient(self, total: Tensor, step: Tensor) -> Tensor:
+        """(E[JᵀPu] + τ(θ − θ_k))/h."""
+        return (expectation(total, len(self.z)) + self.tau * step) / self.h
+
+
+def _inverse(metric: RelaxedMetric, h: float) -> Callable[[Tensor], Tensor]:
+    """g ↦ h·metric⁻¹g: a Cholesky factor for few parameters, a loose MINRES solve for many."""
+    if metric.size > DENSE_LIMIT:
+        return lambda g: h * minres(metric.matvec, g, tol=1e-2, max_iterations=50).x
+    factor = torch.linalg.cholesky(metric.dense())
+    return lambda g: h * torch.cholesky_solve(g[:, None], factor)[:, 0]
+
+
+def minimise(
+    objective: Proximal, tol: float, max_iterations: int
+) -> tuple[Tensor, int, Status, float]:
+    """Preconditioned L-BFGS with Armijo backtracking.
+
+    Returns θ, the number of iterations, the status, and the length of the last gradient relative
+    to the first one.
+    """
+    theta = objective.theta
+    value, gradient = objective(theta)
+    first, slope0 = value, float(torch.linalg.vector_norm(gradient))
+    pairs: list[tuple[Tensor, Tensor, Tensor]] = []
+    status = Status.MAX_ITERATIONS
+    iteration = 0
+    for iteration in range(1, max_iterations + 1):
+        direction = -_two_loops(pairs, gradient, objective.precondition)
+        descent = float(direction @ gradient)
+        if not descent < 0:
+            pairs.clear()
+            direction = -objective.precondition(gradient)
+            descent = float(direction @ gradient)
+        found = _armijo(objective, theta, direction, value, descent)
+        if found is None:
+            if iteration == 1 and -descent > 1e-12 * (1 + abs(value)):
+                raise NumericalError(
+                    "the implicit step found no descent; use a smaller h, a larger tau or more "
+                    "samples"
+                )
+            status = Status.CONVERGED  # to rounding
+            break
+        s, y = found[0] - theta, found[2] - gradient
+        if float(s @ y) > 1e-12 * float(s.norm() * y.norm()):
+            pairs = [*pairs[-MEMORY + 1 :], (s, y, 1 / (s @ y))]
+        drop = value - found[1]
+        theta, value, gradient = found
+        if drop <= tol * (first - value):
+            status = Status.CONVERGED
+            break
+    slope = float(torch.linalg.vector_norm(gradient))
+    return theta, iteration, status, slope / slope0 if slope0 else 0.0
+
+
+def _armijo(
+    objective: Proximal, theta: Tensor, direction: Tensor, value: float, descent: float
+) -> tuple[Tensor, float, Tensor] | None:
+    """The first of θ + p, θ + p/4, … that lowers the objective enough, with value and gradient."""
+    length = 1.0
+    while length > 1e-8:
+        trial = theta + length * direction
+        new_value, new_gradient = objective(trial)
+        if new_value <= value + 1e-4 * length * descent:
+            return trial, new_value, new_gradient
+        length /= 4
+    return None
+
+
+def _two_loops(
+    pairs: list[tuple[Tensor, Tensor, Tensor]],
+    gradient: Tensor,
+    precondition: Callable[[Tensor], Tensor],
+) -> Tensor:
+    """The inverse Hessian of L-BFGS applied to a gradient."""
+    q, alphas = gradient, []
+    for s, y, rho in reversed(pairs):
+        alphas.append(rho * (s @ q))
+        q = q - alphas[-1] * y
+    q = precondition(q)
+    for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
+        q = q + (alpha - rho * (y @ q)) * s
+    return q
+
+
+@dataclass(frozen=True)
+class LinearlyImplicit:
+    """θ⁺ = θ + hξ with (G + h E[JᵀV″₊J]) ξ = E[Jᵀv]: one linear solve, stable for stiff V.
+
+    The semi-implicit step with F replaced by its linearisation; only the potential's curvature
+    is taken into account. The right-hand side is the velocity form.
+    """
+
+    h: float
+    solver: LinearSolver | None = None
+    choice: MetricChoice = field(default_factory=Relaxed)
+
+    def __post_init__(self) -> None:
+        check_positive("h", self.h)
+
+    def step(
+        self, problem: Problem, state: State, z: Tensor, limit: float = math.inf
+    ) -> tuple[State, Info]:
+        """One step on the sample z, of the largest size up to h that divides `limit`."""
+        h = equal_step(self.h, limit)
+        cloud, _ = problem.model.linearize(state.theta, z)
+        hessian = positive_part(problem.energy.hessian(cloud))
+
+        def curved(jacobian: object, v: Tensor | None) -> RelaxedMetric:
+            inner = self.choice(jacobian, v)  # type: ignore[arg-type]
+            return CurvedMetric(inner.jacobian, inner=inner, hessian=hessian, h=h)
+
+        step = Explicit(h, "euler", solver=self.solver, metric=curved)
+        return step.step(problem, state, z)
