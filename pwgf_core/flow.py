@@ -141,7 +141,7 @@ def evolve(
     check_count("seed", seed, 0)
     check_count("record", record)
     check_count("checkpoint_every", checkpoint_every)
-    per_record = math.ceil(t_end / record / scheme.h - 1e-9)
+    per_record = max(1, math.ceil(t_end / record / scheme.h - 1e-9))
     steps, h = record * per_record, t_end / record / per_record
     scheme = replace(scheme, h=h)  # type: ignore[type-var]
     settings = {
@@ -168,7 +168,15 @@ def evolve(
                 + " instead of "
                 + ", ".join(f"{k}={settings[k]!r}" for k in differ)
             )
-        run = replace(resume, status="running", message="")
+        full = 1 + resume.state.step // per_record  # without the state where the run stopped
+        run = replace(
+            resume,
+            status="running",
+            message="",
+            times=resume.times[:full],
+            thetas=resume.thetas[:full],
+            history={k: list(v) for k, v in resume.history.items()},
+        )
     device = problem.theta0.device
     bar = tqdm(
         total=steps, initial=run.state.step, disable=not progress, desc=problem.name, unit="step"
