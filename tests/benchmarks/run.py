@@ -101,7 +101,7 @@ def curvlinops(transform: Planar, theta: Tensor, z: Tensor) -> Product:
     """The Gauss–Newton operator of ½ d · mean squared error, whose Hessian is the identity / N."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # it imports torch.jit.script
-        from curvlinops import GGNLinearOperator  # noqa: PLC0415
+        from curvlinops import GGNLinearOperator  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
 
     module = PlanarModule(transform, theta)
     operator = GGNLinearOperator(
