@@ -223,12 +223,14 @@ def evolve(
 
 
 def _append(run: Trajectory, info: Info, state: State, recorded: bool) -> None:
+    """Add a step; the state comes last, so that an interrupt in between leaves it as it was."""
     for name, value in {"t": run.state.t, **asdict(info)}.items():
-        run.history.setdefault(name, []).append(value)
-    run.state = state
+        column = run.history.setdefault(name, [])
+        column[run.state.step :] = [value]
     if recorded:
         run.times.append(state.t)
         run.thetas.append(state.theta)
+    run.state = state
 
 
 @dataclass(frozen=True)

@@ -67,7 +67,7 @@ def minres(
     matvec: Callable[[Tensor], Tensor],
     b: Tensor,
     x0: Tensor | None = None,
-    tol: float = 1e-10,
+    tol: float | None = None,
     max_iterations: int | None = None,
 ) -> Solution:
     """Minimal residual method for A x = b, A symmetric, on any device (Paige, Saunders 1975).
@@ -76,12 +76,12 @@ def minres(
     From x0 = 0 it converges to the solution of least norm of a consistent singular system; from
     another x0 the part of x0 in the kernel of A stays.
 
-    Stops with status `converged` when |r| ≤ tol |b|; `inconsistent` when a larger r is orthogonal
-    to the range of A, |A r| ≤ min(tol, √ε) |A| |r| with ε the machine epsilon (ε^¼ once x grows
-    without bound); `ill_conditioned`
-    when the condition number of the projected problem reaches 1 / (10 ε), or rounding in A x keeps
-    the true residual above 10 tol; `max_iterations` (default 5 m), or `non_finite`. The residual of
-    the result is computed anew from the definition.
+    Stops with status `converged` when |r| ≤ tol |b|, tol = 5000 ε by default with the machine
+    epsilon ε; `inconsistent` when a larger r is orthogonal to the range of A, |A r| ≤ √ε |A| |r|
+    (ε^¼ once x grows without bound); `ill_conditioned` when the condition number of the projected
+    problem reaches 1/(10 ε), or rounding in A x keeps the true residual above 10 tol;
+    `max_iterations` (default 5 m), or `non_finite`. The residual of the result is computed anew
+    from the definition.
 
     Raises `ValueError` if b is no vector, x0 has another shape, or tol is not positive.
 
@@ -91,6 +91,8 @@ def minres(
     ('converged', [1.0, 3.0, 0.0])
     """
     check_shape("b", b, (None,))
+    eps = torch.finfo(b.dtype).eps
+    tol = 5000 * eps if tol is None else tol
     check_positive("tol", tol)
     if x0 is not None:
         check_shape("x0", x0, tuple(b.shape))
@@ -98,8 +100,6 @@ def minres(
         max_iterations = 5 * len(b)
     check_count("max_iterations", max_iterations)
 
-    eps = torch.finfo(b.dtype).eps
-    strict = max(min(tol, math.sqrt(eps)), 10 * eps)
     b_norm = _norm(b)
     x = torch.zeros_like(b) if x0 is None else x0.clone()
     r2 = b.clone() if x0 is None else b - matvec(x)
@@ -142,7 +142,7 @@ def minres(
         root = math.hypot(g_bar, d_bar)
         a_norm = math.sqrt(square_norm)
         # root / |A| is |A r| / (|A| |r|) for the residual before this rotation.
-        if root <= strict * a_norm:
+        if root <= math.sqrt(eps) * a_norm:
             status = Status.INCONSISTENT
             break
         gamma = max(math.hypot(g_bar, beta), eps * a_norm)
@@ -150,7 +150,7 @@ def minres(
         phi, phi_bar = cs * phi_bar, sn * phi_bar
         w, w2 = (v - old_epsilon * w2 - delta * w) / gamma, w
         trial = x + phi * w
-        if eps * a_norm * _norm(trial) > math.sqrt(eps) * scale:
+        if math.sqrt(eps) * a_norm * _norm(trial) > scale:
             status = Status.ILL_CONDITIONED  # rounding in A x hides the residual: v was noise
             break
         x = trial
