@@ -148,6 +148,7 @@ def evolve(
     check_count("seed", seed, 0)
     check_count("record", record)
     check_count("checkpoint_every", checkpoint_every)
+    targets = [t_end * i / record for i in range(1, record)] + [t_end]
     settings = {
         "problem": problem.name,
         "transform": repr(problem.model.transform),
@@ -172,8 +173,15 @@ def evolve(
                 + " instead of "
                 + ", ".join(f"{k}={settings[k]!r}" for k in differ)
             )
-        run = replace(resume, status="running", message="")
-    targets = [t_end * i / record for i in range(1, record)] + [t_end]
+        full = 1 + sum(t <= resume.state.t for t in targets)  # not the state where the run stopped
+        run = replace(
+            resume,
+            status="running",
+            message="",
+            times=resume.times[:full],
+            thetas=resume.thetas[:full],
+            history={k: list(v) for k, v in resume.history.items()},
+        )
     device = problem.theta0.device
     bar = tqdm(total=t_end, disable=not progress, desc=problem.name, bar_format=BAR)
     start, before = time.perf_counter(), run.seconds
@@ -229,12 +237,14 @@ def _check_descent(run: Trajectory, info: Info) -> None:
 
 
 def _append(run: Trajectory, info: Info, state: State, recorded: bool) -> None:
+    """Add a step; the state comes last, so that an interrupt in between leaves it as it was."""
     for name, value in {"t": run.state.t, **asdict(info)}.items():
-        run.history.setdefault(name, []).append(value)
-    run.state = state
+        column = run.history.setdefault(name, [])
+        column[run.state.step :] = [value]
     if recorded:
         run.times.append(state.t)
         run.thetas.append(state.theta)
+    run.state = state
 
 
 @dataclass(frozen=True)

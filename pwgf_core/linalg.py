@@ -46,7 +46,8 @@ _ADVICE = {
 
 @dataclass(frozen=True)
 class Solution:
-    """x with A x ≈ b: the true relative residual |b − A x| / |b|, iterations and status.
+    """x with A x ≈ b: the true relative residual |b − A x| / |b| (for b = 0 divided by
+    its first value), iterations and status.
 
     `largest` is the largest eigenvalue of A that the solver saw.
     """
@@ -66,7 +67,7 @@ def minres(
     matvec: Callable[[Tensor], Tensor],
     b: Tensor,
     x0: Tensor | None = None,
-    tol: float = 1e-10,
+    tol: float | None = None,
     max_iterations: int | None = None,
 ) -> Solution:
     """Minimal residual method for A x = b, A symmetric, on any device (Paige, Saunders 1975).
@@ -75,11 +76,12 @@ def minres(
     From x0 = 0 it converges to the solution of least norm of a consistent singular system; from
     another x0 the part of x0 in the kernel of A stays.
 
-    Stops with status `converged` when |r| ≤ tol |b|; `inconsistent` when a larger r is orthogonal
-    to the range of A up to |A r| ≤ min(tol, √ε) |A| |r|, ε the machine epsilon; `ill_conditioned`
-    when the condition number of the projected problem reaches 1 / (10 ε), or rounding keeps the
-    true residual above 10 tol; `max_iterations` (default 5 m), or `non_finite`. The residual of
-    the result is computed anew from the definition.
+    Stops with status `converged` when |r| ≤ tol |b|, tol = 5000 ε by default with the machine
+    epsilon ε; `inconsistent` when a larger r is orthogonal to the range of A, |A r| ≤ √ε |A| |r|
+    (ε^¼ once x grows without bound); `ill_conditioned` when the condition number of the projected
+    problem reaches 1/(10 ε), or rounding in A x keeps the true residual above 10 tol;
+    `max_iterations` (default 5 m), or `non_finite`. The residual of the result is computed anew
+    from the definition.
 
     Raises `ValueError` if b is no vector, x0 has another shape, or tol is not positive.
 
@@ -89,6 +91,8 @@ def minres(
     ('converged', [1.0, 3.0, 0.0])
     """
     check_shape("b", b, (None,))
+    eps = torch.finfo(b.dtype).eps
+    tol = 5000 * eps if tol is None else tol
     check_positive("tol", tol)
     if x0 is not None:
         check_shape("x0", x0, tuple(b.shape))
@@ -96,21 +100,20 @@ def minres(
         max_iterations = 5 * len(b)
     check_count("max_iterations", max_iterations)
 
-    eps = torch.finfo(b.dtype).eps
-    inconsistent = max(min(tol, math.sqrt(eps)), 10 * eps)
     b_norm = _norm(b)
     x = torch.zeros_like(b) if x0 is None else x0.clone()
     r2 = b.clone() if x0 is None else b - matvec(x)
     beta = _norm(r2)
     if not math.isfinite(beta):
         return Solution(torch.zeros_like(b), math.inf, 0, Status.NON_FINITE, 0.0)
+    scale = b_norm or beta  # with b = 0 the residual is measured by the first one
     if beta <= tol * b_norm or beta == 0.0:
-        return Solution(x, beta / b_norm if b_norm else 0.0, 0, Status.CONVERGED, 0.0)
+        return Solution(x, beta / scale if scale else 0.0, 0, Status.CONVERGED, 0.0)
 
     r1, old_beta = torch.zeros_like(b), 0.0
     w = w2 = torch.zeros_like(b)
     cs, sn, d_bar, epsilon, phi_bar = -1.0, 0.0, 0.0, 0.0, beta
-    square_norm, gamma_max, gamma_min = 0.0, 0.0, math.inf
+    square_norm, a_norm, gamma_max, gamma_min = 0.0, 0.0, 0.0, math.inf
     alphas: list[float] = []
     betas: list[float] = []
     status = Status.MAX_ITERATIONS
@@ -139,25 +142,32 @@ def minres(
         root = math.hypot(g_bar, d_bar)
         a_norm = math.sqrt(square_norm)
         # root / |A| is |A r| / (|A| |r|) for the residual before this rotation.
-        if root <= inconsistent * a_norm:
+        if root <= math.sqrt(eps) * a_norm:
             status = Status.INCONSISTENT
             break
         gamma = max(math.hypot(g_bar, beta), eps * a_norm)
         cs, sn = g_bar / gamma, beta / gamma
         phi, phi_bar = cs * phi_bar, sn * phi_bar
         w, w2 = (v - old_epsilon * w2 - delta * w) / gamma, w
-        x = x + phi * w
+        trial = x + phi * w
+        if math.sqrt(eps) * a_norm * _norm(trial) > scale:
+            status = Status.ILL_CONDITIONED  # rounding in A x hides the residual: v was noise
+            break
+        x = trial
         gamma_max, gamma_min = max(gamma_max, gamma), min(gamma_min, gamma)
-        if phi_bar <= tol * b_norm:
+        if phi_bar <= tol * scale:
             status = Status.CONVERGED
             break
         if gamma_max >= gamma_min / (10 * eps):
             status = Status.ILL_CONDITIONED
             break
 
-    residual = _norm(b - matvec(x)) / b_norm if b_norm else _norm(matvec(x))
+    r = b - matvec(x)
+    residual = _norm(r) / scale
     if status is Status.CONVERGED and residual > 10 * tol:  # lost to rounding
         status = Status.ILL_CONDITIONED
+    elif status is Status.ILL_CONDITIONED and _norm(matvec(r)) <= eps**0.25 * a_norm * _norm(r):
+        status = Status.INCONSISTENT  # x grows along what is left of b: a part outside the range
     largest = (
         float(eigvalsh_tridiagonal(np.array(alphas), np.array(betas[:-1]))[-1]) if alphas else 0.0
     )

@@ -90,12 +90,12 @@ class PushForward:
 
     def cloud(self, theta: Tensor, z: Tensor, chunk: int = 8192) -> Cloud:
         """The cloud at x = T_θ(z), in chunks of samples so that memory stays small."""
-        clouds = [self.linearize(theta, part)[0] for part in z.split(chunk)]
-        return Cloud(
-            torch.cat([c.x for c in clouds]),
-            lambda: torch.cat([c.log_rho for c in clouds]),
-            lambda: torch.cat([c.score for c in clouds]),
-        )
+
+        def collect(name: str) -> Tensor:
+            parts = z.split(chunk)
+            return torch.cat([getattr(self.linearize(theta, p)[0], name) for p in parts])
+
+        return Cloud(collect("x"), lambda: collect("log_rho"), lambda: collect("score"))
 
     def sample(self, theta: Tensor, n: int, generator: Generator) -> Tensor:
         """`n` independent samples of ρ_θ, shape (n, d)."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -14,7 +15,7 @@ from torch import Tensor
 
 # Okabe and Ito's colours: distinct for all common kinds of colour vision.
 MODEL, EXACT, OTHER = "#0072B2", "#D55E00", "#009E73"
-STYLE = {
+STYLE: dict[Any, Any] = {
     "figure.facecolor": "white",
     "axes.facecolor": "white",
     "axes.grid": True,

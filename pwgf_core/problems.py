@@ -52,7 +52,7 @@ def ornstein_uhlenbeck_10d(
     exact = OrnsteinUhlenbeck(mu, sigma)
     dim = len(mu)
     frame = torch.linalg.eigh(exact.precision).eigenvectors.T
-    k = layers or (8 * dim if transform == "planar" else 4 * dim)
+    k = layers if layers is not None else (8 if transform == "planar" else 4) * dim
     family = make_transform(transform, dim, k, scale=0.2, spread=0.3, frame=frame)
     potential = Potential.quadratic(exact.mu.to(device, dtype), exact.precision.to(device, dtype))
     return Problem(

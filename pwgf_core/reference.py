@@ -51,7 +51,7 @@ class Reference(ABC):
         seed = torch.randint(2**31 - 1, (1,), generator=generator, device=generator.device)
         engine = torch.quasirandom.SobolEngine(self.dim, scramble=True, seed=int(seed))
         u = engine.draw(n, dtype=torch.float64)
-        tiny = 2.0**-32  # half the spacing of the 31-bit grid, away from 0 and 1
+        tiny = 2.0**-32  # below the spacing of the points' 30-bit grid: away from 0 and 1
         return self.from_uniform((u + tiny).clamp(max=1 - tiny).to(generator.device)).to(dtype)
 
     def draw(

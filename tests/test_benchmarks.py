@@ -14,7 +14,7 @@ from benchmarks import run as benchmark
 def test_the_matrix_form_is_faster_than_torch_func(dtype: torch.dtype) -> None:
     case = benchmark.Case(30, 60, 2000, dtype)
     results = benchmark.compare_products(case, ("torch_func",), repeats=7)
-    (name, result), = results.items()
+    ((name, result),) = results.items()
     assert name.endswith("_vs_torch_func")
     # 8 to 18 on an idle machine; half of it where other processes disturb
     assert result["ratio"] > 4
@@ -31,7 +31,7 @@ def test_another_product_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_minres_does_the_iterations_of_scipy() -> None:
     case = benchmark.Case(3, 6, 200, torch.float64)
-    (name, result), = benchmark.compare_minres(case, iterations=10, repeats=3).items()
+    ((name, result),) = benchmark.compare_minres(case, iterations=10, repeats=3).items()
     assert name.endswith("_vs_scipy")
     assert result["ratio"] > 0.2
 

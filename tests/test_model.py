@@ -1,4 +1,4 @@
-"""The push-forward density: it integrates to one, and the score is the gradient of its logarithm."""
+"""The push-forward density: it integrates to one, and its logarithm has the score as gradient."""
 
 from __future__ import annotations
 

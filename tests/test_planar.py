@@ -76,7 +76,7 @@ def test_above_minus_one_the_layer_is_increasing(wu: float) -> None:
 @pytest.mark.parametrize("wu", [-1.0, -1.001, -4.0, float("nan")])
 def test_from_minus_one_on_the_jacobian_refuses_with_advice(wu: float) -> None:
     transform, theta = one_layer(wu)
-    with pytest.raises(NumericalError, match="no longer invertible.*use a smaller step h"):
+    with pytest.raises(NumericalError, match=r"no longer invertible.*use a smaller step h"):
         transform.jacobian(theta, torch.zeros(1, 1).double())
 
 

@@ -46,9 +46,9 @@ def test_a_problem_takes_one_step(name: str) -> None:
 
 
 def test_unknown_names_are_refused() -> None:
-    with pytest.raises(ValueError, match="problem must be one of .*, got 'heat'"):
+    with pytest.raises(ValueError, match=r"problem must be one of .*, got 'heat'"):
         problem("heat")
-    with pytest.raises(ValueError, match="transform must be one of affine.*, got 'spline'"):
+    with pytest.raises(ValueError, match=r"transform must be one of affine.*, got 'spline'"):
         problem("ornstein_uhlenbeck_10d", transform="spline")
 
 

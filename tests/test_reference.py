@@ -9,6 +9,7 @@ import torch
 from cases import relative_gap
 from torch import Generator, Tensor
 from torch.distributions import MultivariateNormal
+from torch.quasirandom import SobolEngine
 
 from pwgf_core import Gaussian, convergence_order
 
@@ -107,6 +108,19 @@ def test_sobol_points_are_finite_in_many_dimensions(generator: Generator) -> Non
     z = Gaussian(30).sobol(2**14, generator, torch.float32)
     assert bool(torch.isfinite(z).all())
     assert float(z.abs().max()) < 6.5  # quantile of 2^−33
+
+
+@pytest.mark.parametrize("end", [0.0, 1 - 2.0**-30])
+def test_the_ends_of_the_sobol_grid_are_finite(
+    end: float, generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def draw(engine: SobolEngine, n: int, dtype: torch.dtype) -> Tensor:
+        return torch.full((n, engine.dimension), end, dtype=dtype)
+
+    monkeypatch.setattr(SobolEngine, "draw", draw)
+    z = Gaussian(2).sobol(3, generator, torch.float32)
+    assert bool((z.abs() > 5).all())
+    assert bool((z.abs() < 7).all())
 
 
 def test_wrong_arguments_are_named(generator: Generator) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from typing import NamedTuple
 
 import pytest
@@ -25,6 +26,8 @@ from pwgf_core import (
     Potential,
     Problem,
     PushForward,
+    RelaxedMetric,
+    Solution,
     State,
     Status,
     Transform,
@@ -80,7 +83,7 @@ def test_order_of_convergence(method: str, sizes: list[float], order: int, withi
     for h in sizes:
         run = evolve(flow.problem, Explicit(h, method, solver=Dense()), record=1, progress=False)
         errors.append(flow.error(run.state.theta, 1.0))
-    slopes = [math.log2(a / b) for a, b in zip(errors, errors[1:], strict=False)]
+    slopes = [math.log2(a / b) for a, b in pairwise(errors)]
     assert slopes[-1] == pytest.approx(order, abs=within), errors
 
 
@@ -119,9 +122,7 @@ def test_one_euler_step_in_closed_form(generator: Generator) -> None:
     z = Gaussian(2).draw(32, generator, sampling="matched")
     state, _ = Explicit(0.01, "euler", solver=Dense()).step(flow.problem, State(theta), z)
     (u, b), p = transform.split(theta), torch.linalg.inv(SIGMA)
-    expected = transform.join(
-        u + 0.01 * (torch.linalg.inv(u).T - p @ u), b - 0.01 * p @ (b - MU)
-    )
+    expected = transform.join(u + 0.01 * (torch.linalg.inv(u).T - p @ u), b - 0.01 * p @ (b - MU))
     assert relative_gap(state.theta, expected) < 1e-12  # round-off
     assert (state.step, state.t) == (1, 0.01)
 
@@ -210,7 +211,7 @@ def test_energy_falls_along_a_run(transform: Transform, method: str) -> None:
     z = Gaussian(2).draw(2**12, Generator().manual_seed(1), sampling="matched")
     model, energy = flow.problem.model, flow.problem.energy
     values = [float(energy.value(model.cloud(theta, z))) for theta in run.thetas]
-    assert all(b < a for a, b in zip(values, values[1:], strict=False))
+    assert all(b < a for a, b in pairwise(values))
 
 
 def test_a_step_changes_nothing_but_its_result(generator: Generator) -> None:
@@ -225,16 +226,28 @@ def test_a_step_changes_nothing_but_its_result(generator: Generator) -> None:
     assert torch.equal(z, kept[1])
 
 
+class Scripted:
+    """A solver that reports residuals and statuses from a list."""
+
+    def __init__(self, *reports: tuple[float, int, Status]) -> None:
+        self.reports = iter(reports)
+
+    def solve(self, metric: RelaxedMetric, g: Tensor, previous: Solution | None) -> Solution:
+        return Solution(torch.zeros_like(g), *next(self.reports), 1.0)
+
+
 def test_the_report_is_the_worst_of_the_stages(generator: Generator) -> None:
     flow = flow_of(Planar(2, 5))
     theta, z = random_theta(flow.problem.model.transform, generator), normal(generator, 50, 2)
-    one = Minres(1e-12, 3, warm_start=False)
-    info = Explicit(0.05, "rk4", solver=one).step(flow.problem, State(theta), z)[1]
-    assert info.status is Status.MAX_ITERATIONS
-    assert info.iterations == 12
-    first = Explicit(0.05, solver=one).parameter_velocity(flow.problem, theta, z)[1]
-    assert info.residual >= first.residual
-    assert (info.energy, info.speed, info.misfit) == (first.energy, first.speed, first.misfit)
+    solver = Scripted(
+        (0.1, 3, Status.CONVERGED),
+        (0.2, 5, Status.MAX_ITERATIONS),
+        (0.4, 7, Status.CONVERGED),
+        (0.3, 11, Status.INCONSISTENT),
+    )
+    info = Explicit(0.05, "rk4", solver=solver).step(flow.problem, State(theta), z)[1]
+    assert (info.residual, info.iterations, info.status) == (0.4, 26, Status.INCONSISTENT)
+    assert info.misfit == info.speed  # of ξ = 0
 
 
 def test_losing_the_numbers_raises_with_advice(generator: Generator) -> None:
@@ -244,15 +257,15 @@ def test_losing_the_numbers_raises_with_advice(generator: Generator) -> None:
     broken = replace(flow.problem, energy=Potential(lambda x: x.sum(1) * math.nan))
     for form in ("velocity", "gradient"):
         for solver in (Minres(), Dense()):
-            with pytest.raises(NumericalError, match="linear solve failed.*use a smaller step"):
+            with pytest.raises(NumericalError, match=r"linear solve failed.*use a smaller step"):
                 Explicit(0.1, form=form, solver=solver).step(broken, state, z)
     huge = replace(flow.problem, energy=Potential(lambda x: 1e300 * (x**2).sum(1)))
-    with pytest.raises(NumericalError, match="reduce h|linear solve failed"):
+    with pytest.raises(NumericalError, match=r"reduce h|linear solve failed"):
         Explicit(1e30, "euler", solver=Dense()).step(huge, state, z)
 
 
 def test_wrong_settings_are_named() -> None:
-    with pytest.raises(ValueError, match="h must be a finite number above 0, got -0.1"):
+    with pytest.raises(ValueError, match="h must be a finite number above 0, got"):
         Explicit(-0.1)
     with pytest.raises(ValueError, match="method must be one of euler, midpoint, rk4, got 'heun'"):
         Explicit(0.1, method="heun")

@@ -236,7 +236,7 @@ def test_singular_affine_map_gives_advice() -> None:
         (lambda: Planar(2, 0), "layers must be an integer of at least 1, got 0"),
         (lambda: Planar(2, 3, scale=0.0), "scale must be a finite number above 0, got 0.0"),
         (lambda: Planar(2, 3, frame=torch.eye(3)), r"frame must have shape \(2, 2\)"),
-        (lambda: Compose(), "at least one transform"),
+        (Compose, "at least one transform"),
         (lambda: Compose(Affine(2), Affine(3)), r"one dimension, got \[2, 3\]"),
     ],
 )

@@ -31,7 +31,7 @@ SMALLEST = 1e-6  # an adaptive step below this part of h gives up
 
 def equal_step(h: float, limit: float) -> float:
     """The largest step of at most h that divides `limit` into equal parts."""
-    return h if math.isinf(limit) else limit / math.ceil(limit / h - 1e-9)
+    return h if math.isinf(limit) else limit / max(1, math.ceil(limit / h - 1e-9))
 
 
 def energy_gradient(energy: Energy, cloud: Cloud, jacobian: Jacobian) -> Tensor:
@@ -40,6 +40,8 @@ def energy_gradient(energy: Energy, cloud: Cloud, jacobian: Jacobian) -> Tensor:
         x = cloud.x.detach().requires_grad_()
         log_rho = torch.zeros_like(x[:, 0]).requires_grad_()
         value = energy.value(Cloud(x, lambda: log_rho + cloud.log_rho.detach()))
+        if not value.requires_grad:  # a constant
+            return torch.zeros_like(jacobian.theta)
         by_x, by_log_rho = torch.autograd.grad(value, (x, log_rho), allow_unused=True)
     by_x = torch.zeros_like(x) if by_x is None else by_x
     return jacobian.vjp(by_x, None if by_log_rho is None else -by_log_rho)

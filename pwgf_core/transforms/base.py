@@ -65,7 +65,7 @@ class Jacobian:
 
     def __init__(self, transform: Transform, theta: Tensor, z: Tensor) -> None:
         transform.check(theta, z)
-        self.transform, self.theta, self.z = transform, theta, z
+        self.transform, self.theta, self.z = transform, theta.detach(), z.detach()
         self.n = len(z)
 
     @cached_property

@@ -148,16 +148,16 @@ class PlanarJacobian(Jacobian):
 
     def __init__(self, transform: Planar, theta: Tensor, z: Tensor) -> None:
         super().__init__(transform, theta, z)
-        self.w, self.u, b = transform.split(theta)
+        self.w, self.u, b = transform.split(self.theta)
         k, d = self.w.shape
         self.wu = (self.w * self.u).sum(1)
         check_invertible(1 + self.wu.min(), "the planar flow")
         self.lower = torch.tril(self.w @ self.u.T, -1)
         # [z; t; 1], so that one product serves dW, dL and db together.
         self.inputs = z.new_empty(d + k + 1, self.n)
-        self.inputs[:d], self.inputs[-1] = z.T, 1
+        self.inputs[:d], self.inputs[-1] = self.z.T, 1
         self.t = t = self.inputs[d : d + k]
-        a = torch.addmm(b[:, None], self.w, z.T)
+        a = torch.addmm(b[:, None], self.w, self.z.T)
         for i in range(0, k, BLOCK):
             e = min(i + BLOCK, k)
             if i:

@@ -101,7 +101,7 @@ def curvlinops(transform: Planar, theta: Tensor, z: Tensor) -> Product:
     """The Gauss–Newton operator of ½ d · mean squared error, whose Hessian is the identity / N."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)  # it imports torch.jit.script
-        from curvlinops import GGNLinearOperator  # noqa: PLC0415
+        from curvlinops import GGNLinearOperator  # noqa: PLC0415  # pyright: ignore[reportMissingImports]
 
     module = PlanarModule(transform, theta)
     operator = GGNLinearOperator(
@@ -162,11 +162,12 @@ def compare_minres(case: Case, iterations: int, repeats: int) -> dict[str, dict]
     matvec = ours(transform, theta, z)
     g = matvec(v)
     numpy_g = g.numpy()
-    operator = LinearOperator(
-        (len(g), len(g)),
-        matvec=lambda a: matvec(torch.from_numpy(a)).numpy(),  # type: ignore[call-arg]
-        dtype=numpy_g.dtype,
-    )
+
+    def product(a: np.ndarray) -> np.ndarray:
+        return matvec(torch.from_numpy(a)).numpy()
+
+    shape, kind = (len(g), len(g)), numpy_g.dtype
+    operator = LinearOperator(shape, matvec=product, dtype=kind)  # pyright: ignore[reportCallIssue]
 
     def with_scipy() -> np.ndarray:
         return scipy_minres(operator, numpy_g, rtol=1e-14, maxiter=iterations)[0]
