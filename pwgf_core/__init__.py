@@ -4,7 +4,14 @@ One step of a flow: z ~ λ, x = T_θ(z), velocity v(x) = −∇δF/δρ, metric 
 """
 
 from .diagnostics import convergence_order, gaussian_kl, gaussian_w2, moments, sample_noise
-from .energies import Energy, Entropy, Potential
+from .energies import (
+    Energy,
+    Entropy,
+    Interaction,
+    PorousMedium,
+    Potential,
+    QuarticInteraction,
+)
 from .errors import NumericalError
 from .exact import OrnsteinUhlenbeck
 from .flow import Evaluation, Trajectory, evaluate, evaluation_cloud, evolve, step_generator
@@ -31,14 +38,17 @@ __all__ = [
     "Explicit",
     "Gaussian",
     "Info",
+    "Interaction",
     "Jacobian",
     "Minres",
     "NumericalError",
     "OrnsteinUhlenbeck",
     "Planar",
+    "PorousMedium",
     "Potential",
     "Problem",
     "PushForward",
+    "QuarticInteraction",
     "Reference",
     "RelaxedMetric",
     "Solution",
