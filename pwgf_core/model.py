@@ -54,7 +54,7 @@ class Cloud:
 
 def _given(name: str, value: Tensor | Callable[[], Tensor] | None) -> Tensor:
     if value is None:
-        raise ValueError(f"{name} of the cloud is needed, but it was made without it")
+        raise ValueError(f"this needs {name} of the cloud, which was made without it")
     return value() if callable(value) else value
 
 

@@ -23,7 +23,7 @@ def convergence_order(h: Sequence[float], error: Sequence[float]) -> float:
     """
     if len(h) != len(error) or len(h) < 2:
         raise ValueError(f"need two or more pairs (h, error), got {len(h)} and {len(error)}")
-    x, y = torch.tensor(h).double().log(), torch.tensor(error).double().log()
+    x, y = (torch.tensor(a, dtype=torch.float64).log() for a in (h, error))
     x, y = x - x.mean(), y - y.mean()
     return float((x @ y) / (x @ x))
 
