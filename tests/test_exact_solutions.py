@@ -125,6 +125,12 @@ def test_any_symmetric_drift_solves_the_moment_equations(generator: Generator) -
     assert slope == pytest.approx(-float(speed), rel=1e-6)
 
 
+def test_the_heat_equation_spreads_at_2d() -> None:
+    heat = LinearDrift(torch.ones(2), torch.zeros(2, 2), 0.3)
+    assert relative_gap(heat.covariance(0.7), 1.42 * torch.eye(2).double()) < 1e-15  # 1 + 2Dt
+    assert torch.equal(heat.mean(0.7), heat.m0)
+
+
 def test_both_constructions_of_one_flow_agree(generator: Generator) -> None:
     factor = normal(generator, 3, 3)
     sigma, mean = factor @ factor.T + 0.2 * torch.eye(3), normal(generator, 3)
