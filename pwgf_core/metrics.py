@@ -96,20 +96,16 @@ class CurvedMetric(RelaxedMetric):
     """
 
     inner: RelaxedMetric = field(kw_only=True)
-    hessian: Tensor | None = None
-    h: float = 0.0
+    hessian: Tensor = field(kw_only=True)
+    h: float = field(kw_only=True)
 
     def weigh(self, field: Tensor) -> Tensor:
-        weighed = self.inner.weigh(field)
-        if self.hessian is None:
-            return weighed
-        return weighed + self.h * torch.einsum("nij,nj...->ni...", self.hessian, field)
+        curvature = torch.einsum("nij,nj...->ni...", self.hessian, field)
+        return self.inner.weigh(field) + self.h * curvature
 
 
-def positive_part(hessian: Tensor | None) -> Tensor | None:
+def positive_part(hessian: Tensor) -> Tensor:
     """Symmetric matrices (n, d, d) with their negative eigenvalues set to zero."""
-    if hessian is None:
-        return None
     values, vectors = torch.linalg.eigh(hessian)
     return (vectors * values.clamp(min=0)[:, None, :]) @ vectors.transpose(1, 2)
 

@@ -13,9 +13,9 @@ from .transforms.base import Jacobian, Transform
 
 
 class Cloud:
-    """Points x of a density ρ with log ρ(x) and the score ∇log ρ(x).
+    """Points x of a density ρ with log ρ(x), the score ∇log ρ(x), and the z with x = T_θ(z).
 
-    The last two may be functions without arguments: they are called once, when asked for.
+    log ρ and the score may be functions without arguments: they are called once, when asked for.
 
     >>> cloud = Cloud(torch.zeros(3, 2), log_rho=lambda: torch.ones(3))
     >>> cloud.n, cloud.log_rho
@@ -27,8 +27,9 @@ class Cloud:
         x: Tensor,
         log_rho: Tensor | Callable[[], Tensor] | None = None,
         score: Tensor | Callable[[], Tensor] | None = None,
+        z: Tensor | None = None,
     ) -> None:
-        self.x, self._log_rho, self._score = x, log_rho, score
+        self.x, self._log_rho, self._score, self._z = x, log_rho, score, z
 
     @property
     def n(self) -> int:
@@ -45,10 +46,15 @@ class Cloud:
         """∇log ρ(x), shape (n, d)."""
         return _given("score", self._score)
 
+    @property
+    def z(self) -> Tensor:
+        """The points of λ that were mapped to x, shape (n, d)."""
+        return _given("z", self._z)
+
 
 def _given(name: str, value: Tensor | Callable[[], Tensor] | None) -> Tensor:
     if value is None:
-        raise ValueError(f"the energy needs {name} of the cloud, which was made without it")
+        raise ValueError(f"this needs {name} of the cloud, which was made without it")
     return value() if callable(value) else value
 
 
@@ -85,6 +91,7 @@ class PushForward:
             jacobian.x,
             lambda: self.reference.log_prob(z) - jacobian.logdet,
             lambda: jacobian.score(self.reference.score(z)),
+            z,
         )
         return cloud, jacobian
 
@@ -95,7 +102,7 @@ class PushForward:
             parts = z.split(chunk)
             return torch.cat([getattr(self.linearize(theta, p)[0], name) for p in parts])
 
-        return Cloud(collect("x"), lambda: collect("log_rho"), lambda: collect("score"))
+        return Cloud(collect("x"), lambda: collect("log_rho"), lambda: collect("score"), z)
 
     def sample(self, theta: Tensor, n: int, generator: Generator) -> Tensor:
         """`n` independent samples of ρ_θ, shape (n, d)."""

@@ -7,7 +7,18 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from pwgf_core import PROBLEMS, Affine, Compose, Energy, Entropy, Planar, Potential, Transform
+from pwgf_core import (
+    PROBLEMS,
+    Affine,
+    Compose,
+    Energy,
+    Entropy,
+    Interaction,
+    Planar,
+    Potential,
+    QuarticInteraction,
+    Transform,
+)
 
 
 class Family(NamedTuple):
@@ -47,6 +58,9 @@ ENERGIES: dict[str, Energy] = {
     "quartic": Potential(lambda x: (0.25 * x**4 - 0.5 * x**2 + 0.2 * x).sum(1)),
     "entropy": Entropy(),
     "fokker_planck": Potential(lambda x: torch.cosh(x).sum(1)) + 0.5 * Entropy(),
+    "interaction": Potential(lambda x: (0.1 * x**2).sum(1))
+    + Interaction(lambda y: torch.exp(-0.5 * (y * y).sum(1))),
+    "aggregation": Potential(lambda x: (0.1 * x**2).sum(1)) + QuarticInteraction(),
 }
 
 PROBLEM_NAMES = sorted(PROBLEMS)

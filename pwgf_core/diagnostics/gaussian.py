@@ -1,17 +1,14 @@
-"""Distances between distributions, convergence orders and sampling noise, as measured."""
+"""Moments of a sample, and the distance and divergence of Gaussians with given moments."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
-from .distributed import expectation
-from .errors import check_count, check_shape
-from .schemes.explicit import Explicit
-from .state import Problem
+from ..distributed import expectation
+from ..errors import check_shape
 
 
 def moments(x: Tensor) -> tuple[Tensor, Tensor]:
@@ -55,36 +52,3 @@ def gaussian_kl(m1: Tensor, c1: Tensor, m2: Tensor, c2: Tensor) -> float:
     trace = torch.trace(torch.linalg.solve(c2, c1)) - len(m1)
     distance = gap @ torch.linalg.solve(c2, gap)
     return 0.5 * float(trace + distance + torch.logdet(c2) - torch.logdet(c1))
-
-
-def convergence_order(h: Sequence[float], error: Sequence[float]) -> float:
-    """Slope of log error against log h by least squares.
-
-    >>> round(convergence_order([0.1, 0.05, 0.025], [4e-2, 1e-2, 2.5e-3]), 6)
-    2.0
-    """
-    if len(h) != len(error) or len(h) < 2:
-        raise ValueError(f"need two or more pairs (h, error), got {len(h)} and {len(error)}")
-    x, y = (torch.tensor(a, dtype=torch.float64).log() for a in (h, error))
-    x, y = x - x.mean(), y - y.mean()
-    return float((x @ y) / (x @ x))
-
-
-def sample_noise(
-    problem: Problem, scheme: Explicit, theta: Tensor, samples: int, seed: int = 0
-) -> float:
-    """Monte-Carlo noise of the projected velocity Jξ, relative to its size.
-
-    Two independent samples of `samples` points give ξ₁ and ξ₂; on a third, the root mean square
-    of J(ξ₁ − ξ₂) is divided by that of J(ξ₁ + ξ₂)/2.
-    """
-    check_count("samples", samples)
-    generator = Generator(theta.device).manual_seed(seed)
-
-    def draw() -> Tensor:
-        return problem.model.reference.sample(samples, generator, theta.dtype)
-
-    xi1, xi2 = (scheme.parameter_velocity(problem, theta, draw())[0].x for _ in range(2))
-    jacobian = problem.model.transform.jacobian(theta, draw())
-    difference, mean = jacobian.jvp(xi1 - xi2), jacobian.jvp((xi1 + xi2) / 2)
-    return float(torch.linalg.matrix_norm(difference) / torch.linalg.matrix_norm(mean))

@@ -1,0 +1,41 @@
+"""Distances between distributions, misfits of a flow, error bounds and convergence orders."""
+
+from .bounds import (
+    energy_bound,
+    equilibrium_bound,
+    equilibrium_constant,
+    growth_bound,
+    growth_bound_along,
+    uniform_bound,
+)
+from .distances import DiscreteW2, discrete_w2, energy_distance, sliced_w2, w2_1d
+from .divergence import kl, symmetric_kl
+from .gaussian import gaussian_kl, gaussian_w2, moments
+from .misfit import Misfits, misfit, misfits
+from .runs import Dissipation, convergence_order, dissipation, sample_noise
+
+__all__ = [
+    "DiscreteW2",
+    "Dissipation",
+    "Misfits",
+    "convergence_order",
+    "discrete_w2",
+    "dissipation",
+    "energy_bound",
+    "energy_distance",
+    "equilibrium_bound",
+    "equilibrium_constant",
+    "gaussian_kl",
+    "gaussian_w2",
+    "growth_bound",
+    "growth_bound_along",
+    "kl",
+    "misfit",
+    "misfits",
+    "moments",
+    "sample_noise",
+    "sliced_w2",
+    "symmetric_kl",
+    "uniform_bound",
+    "w2_1d",
+]

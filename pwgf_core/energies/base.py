@@ -1,0 +1,64 @@
+"""What an energy is, and sums and multiples of energies."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+
+import torch
+from torch import Tensor
+
+from ..model import Cloud
+
+
+class Energy(ABC):
+    """F(ρ) as a sample average over a cloud; energies add, and multiply by numbers.
+
+    A subclass gives `value`, differentiable in `cloud.x` and `cloud.log_rho` (the gradient form
+    of the schemes differentiates it), and `velocity`.
+
+    >>> from pwgf_core import Entropy, Potential
+    >>> F = Potential(lambda x: 0.5 * (x * x).sum(1)) + 2.0 * Entropy()
+    >>> cloud = Cloud(torch.ones(4, 3), log_rho=torch.zeros(4), score=torch.ones(4, 3))
+    >>> float(F.value(cloud)), F.velocity(cloud)[0]
+    (1.5, tensor([-3., -3., -3.]))
+    """
+
+    @abstractmethod
+    def value(self, cloud: Cloud) -> Tensor:
+        """F(ρ), a scalar."""
+
+    @abstractmethod
+    def velocity(self, cloud: Cloud) -> Tensor:
+        """v(x) = −∇ δF/δρ (x) at the points of the cloud, shape (n, d)."""
+
+    def hessian(self, cloud: Cloud) -> Tensor:
+        """∇² of the part of δF/δρ that acts as a potential, at the points: (n, d, d).
+
+        It is what a preconditioner of an implicit step can use; zero unless a subclass knows it.
+        """
+        n, d = cloud.x.shape
+        return cloud.x.new_zeros(n, d, d)
+
+    def __add__(self, other: Energy) -> Energy:
+        return Sum(((1.0, self), (1.0, other)))
+
+    def __mul__(self, factor: float) -> Energy:
+        return Sum(((float(factor), self),))
+
+    __rmul__ = __mul__
+
+
+class Sum(Energy):
+    """Σ_i c_i F_i."""
+
+    def __init__(self, terms: tuple[tuple[float, Energy], ...]) -> None:
+        self.terms = terms
+
+    def value(self, cloud: Cloud) -> Tensor:
+        return torch.stack([c * e.value(cloud) for c, e in self.terms]).sum()
+
+    def velocity(self, cloud: Cloud) -> Tensor:
+        return torch.stack([c * e.velocity(cloud) for c, e in self.terms]).sum(0)
+
+    def hessian(self, cloud: Cloud) -> Tensor:
+        return torch.stack([c * e.hessian(cloud) for c, e in self.terms]).sum(0)

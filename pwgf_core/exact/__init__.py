@@ -1,0 +1,24 @@
+"""Exact and reference solutions of Wasserstein gradient flows, in double precision on the CPU."""
+
+from .aggregation import Aggregation2D
+from .barenblatt import BarenblattSolution
+from .finite_volume import FiniteVolume1D, FokkerPlanck1D, PorousMedium1D
+from .gaussian import GaussianSolution, LinearDrift, OrnsteinUhlenbeck
+from .particles import particle_flow
+from .projected import ProjectedGaussian, gaussian_proximal_step
+from .separable import Separable
+
+__all__ = [
+    "Aggregation2D",
+    "BarenblattSolution",
+    "FiniteVolume1D",
+    "FokkerPlanck1D",
+    "GaussianSolution",
+    "LinearDrift",
+    "OrnsteinUhlenbeck",
+    "PorousMedium1D",
+    "ProjectedGaussian",
+    "Separable",
+    "gaussian_proximal_step",
+    "particle_flow",
+]
