@@ -11,10 +11,14 @@ from pwgf_core import PROBLEMS, Affine, Compose, Energy, Entropy, Planar, Potent
 
 
 class Family(NamedTuple):
-    """A transform, and the dimension of its tangent space at the first θ: the rank of J there."""
+    """A transform, and the dimension of its tangent space at the first θ: the rank of J there.
+
+    `onto` says whether T_θ is a smooth one-to-one map onto R^d at `random_theta`.
+    """
 
     transform: Transform
     rank: int
+    onto: bool = True
 
     def __repr__(self) -> str:
         return repr(self.transform)
@@ -40,6 +44,7 @@ FAMILIES = [
     Family(Compose(Affine(3, "triangular"), Planar(3, 6), Affine(3, "diagonal")), 27),
 ]
 TRANSFORMS = [family.transform for family in FAMILIES]
+DIFFEOMORPHISMS = [family.transform for family in FAMILIES if family.onto]
 
 # Energies on R^d for any d.
 ENERGIES: dict[str, Energy] = {
