@@ -15,7 +15,7 @@ from .problems import PROBLEMS, problem
 from .reference import Gaussian, Reference
 from .schemes import Explicit
 from .state import Info, Problem, State
-from .transforms import Affine, Compose, Jacobian, Planar, Transform
+from .transforms import Affine, Compose, Jacobian, Planar, Residual, Transform, TwoLayerReLU
 
 __version__ = "0.1.0"
 
@@ -41,11 +41,13 @@ __all__ = [
     "PushForward",
     "Reference",
     "RelaxedMetric",
+    "Residual",
     "Solution",
     "State",
     "Status",
     "Trajectory",
     "Transform",
+    "TwoLayerReLU",
     "convergence_order",
     "evaluate",
     "evaluation_cloud",

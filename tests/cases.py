@@ -7,25 +7,39 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from pwgf_core import PROBLEMS, Affine, Compose, Energy, Entropy, Planar, Potential, Transform
+from pwgf_core import (
+    PROBLEMS,
+    Affine,
+    Compose,
+    Energy,
+    Entropy,
+    Planar,
+    Potential,
+    Residual,
+    Transform,
+    TwoLayerReLU,
+)
 
 
 class Family(NamedTuple):
     """A transform, and the dimension of its tangent space at the first θ: the rank of J there.
 
-    `onto` says whether T_θ is a smooth one-to-one map onto R^d at `random_theta`.
+    `onto` says whether T_θ is a smooth one-to-one map onto R^d at `random_theta`; `rounding` is
+    the distance of the first map from the identity.
     """
 
     transform: Transform
     rank: int
     onto: bool = True
+    rounding: float = 0.0
 
     def __repr__(self) -> str:
         return repr(self.transform)
 
 
 # Affine: every parameter counts. Planar at u = 0: only u moves the map, d directions for each of
-# the K functions tanh(w·z + b). Composed at the identity: the sum of the tangent spaces.
+# the K functions tanh(w·z + b); residual: these and the affine maps. Two-layer ReLU: the ramps,
+# the steps, 1 and z. Composed at the identity: the sum of the tangent spaces.
 FAMILIES = [
     Family(Affine(1), 2),
     Family(Affine(3), 12),
@@ -38,6 +52,11 @@ FAMILIES = [
     Family(Planar(4, 4), 16),
     Family(Planar(2, 7), 14),
     Family(Planar(5, 9), 45),
+    Family(Residual(1, 4), 6),
+    Family(Residual(2, 9), 24),
+    Family(Residual(3, 2, "relu"), 18, onto=False),
+    Family(TwoLayerReLU(1), 4, onto=False, rounding=1e-15),
+    Family(TwoLayerReLU(5, spread=1.5), 12, onto=False, rounding=1e-15),
     Family(Compose(Affine(1), Planar(1, 5)), 7),
     Family(Compose(Affine(2), Planar(2, 6)), 18),
     Family(Compose(Planar(2, 5), Affine(2, "triangular")), 15),
@@ -68,6 +87,14 @@ def random_theta(
     if isinstance(transform, Planar):
         w, u, b = transform.split(theta)
         theta = torch.cat([w.reshape(-1), invertible(w, u).reshape(-1), b])
+    if isinstance(transform, Residual):
+        a, c, u, w, b = transform.split(theta)
+        u = 0.9 * u / (torch.linalg.inv(a) @ u).norm() / w.norm()  # |A⁻¹ U| |σ′| |W| < 1
+        theta = torch.cat([a.reshape(-1), c, u.reshape(-1), w.reshape(-1), b])
+    if isinstance(transform, TwoLayerReLU):
+        a, b, a2, b2 = transform.split(theta)
+        # increasing everywhere: each pair of half lines covers R
+        theta = torch.cat([a.abs() + 0.1, torch.minimum(b, b2), -a2.abs() - 0.1, b2])
     return theta.to(dtype)
 
 
