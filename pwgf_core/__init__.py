@@ -15,13 +15,29 @@ from .problems import PROBLEMS, problem
 from .reference import Gaussian, Reference
 from .schemes import Explicit
 from .state import Info, Problem, State
-from .transforms import Affine, Compose, Jacobian, Planar, Residual, Transform, TwoLayerReLU
+from .transforms import (
+    Affine,
+    Basis,
+    Bumps,
+    Compose,
+    Fourier,
+    FromModule,
+    Jacobian,
+    Planar,
+    Polynomials,
+    Residual,
+    Ridges,
+    Transform,
+    TwoLayerReLU,
+)
 
 __version__ = "0.1.0"
 
 __all__ = [
     "PROBLEMS",
     "Affine",
+    "Basis",
+    "Bumps",
     "Cloud",
     "Compose",
     "Dense",
@@ -29,6 +45,8 @@ __all__ = [
     "Entropy",
     "Evaluation",
     "Explicit",
+    "Fourier",
+    "FromModule",
     "Gaussian",
     "Info",
     "Jacobian",
@@ -36,12 +54,14 @@ __all__ = [
     "NumericalError",
     "OrnsteinUhlenbeck",
     "Planar",
+    "Polynomials",
     "Potential",
     "Problem",
     "PushForward",
     "Reference",
     "RelaxedMetric",
     "Residual",
+    "Ridges",
     "Solution",
     "State",
     "Status",

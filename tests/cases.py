@@ -5,17 +5,24 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import torch
-from torch import Generator, Tensor
+from torch import Generator, Tensor, nn
+from torch.func import jacfwd, vmap
 
 from pwgf_core import (
     PROBLEMS,
     Affine,
+    Basis,
+    Bumps,
     Compose,
     Energy,
     Entropy,
+    Fourier,
+    FromModule,
     Planar,
+    Polynomials,
     Potential,
     Residual,
+    Ridges,
     Transform,
     TwoLayerReLU,
 )
@@ -37,9 +44,34 @@ class Family(NamedTuple):
         return repr(self.transform)
 
 
-# Affine: every parameter counts. Planar at u = 0: only u moves the map, d directions for each of
-# the K functions tanh(w·z + b); residual: these and the affine maps. Two-layer ReLU: the ramps,
-# the steps, 1 and z. Composed at the identity: the sum of the tangent spaces.
+class Shifted(nn.Module):
+    """z + a perceptron with one hidden layer whose last layer starts at zero."""
+
+    def __init__(self, dim: int, width: int) -> None:
+        super().__init__()
+        with torch.random.fork_rng(devices=[]):  # torch.nn draws from the global generator
+            torch.manual_seed(0)
+            self.inner, self.outer = nn.Linear(dim, width), nn.Linear(width, dim)
+        for parameter in self.outer.parameters():
+            nn.init.zeros_(parameter)
+
+    def forward(self, z: Tensor) -> Tensor:
+        return z + self.outer(torch.tanh(self.inner(z)))
+
+
+def waves(z: Tensor) -> Tensor:
+    """Gradients of sin(w_k·z), as a user would write them: (n, 2) → (n, 2, 3)."""
+    w = torch.tensor([[1.0, 0.0], [0.5, -1.0], [0.2, 0.7]]).to(z)
+    return (torch.cos(z @ w.T)[:, :, None] * w).transpose(1, 2)
+
+
+RIDGES = Ridges(torch.tensor([[1.0, 0.5], [0.0, 1.5], [-1.0, 1.0]]), torch.tensor([0.0, 0.5, 1.0]))
+CENTRES = torch.tensor([[0.0, 0.0], [1.0, -1.0], [-0.5, 1.0], [1.5, 1.0]])
+
+# Affine, basis: every parameter counts. Planar at u = 0: only u moves the map, d directions for
+# each of the K functions tanh(w·z + b); residual: these and the affine maps; Shifted: these and
+# the translations. Two-layer ReLU: the ramps, the steps, 1 and z. Composed at the identity: the
+# sum of the tangent spaces.
 FAMILIES = [
     Family(Affine(1), 2),
     Family(Affine(3), 12),
@@ -57,6 +89,13 @@ FAMILIES = [
     Family(Residual(3, 2, "relu"), 18, onto=False),
     Family(TwoLayerReLU(1), 4, onto=False, rounding=1e-15),
     Family(TwoLayerReLU(5, spread=1.5), 12, onto=False, rounding=1e-15),
+    Family(Basis(1, Polynomials(1, 3)), 4, onto=False),
+    Family(Basis(3, Polynomials(3, 2)), 30, onto=False),
+    Family(Basis(1, Fourier(1, 2, length=8.0)), 5),
+    Family(Basis(2, Bumps(CENTRES, 0.8)), 8),
+    Family(Basis(2, RIDGES), 6),
+    Family(Basis(2, waves), 3),
+    Family(FromModule(Shifted(2, 5), 2), 12),
     Family(Compose(Affine(1), Planar(1, 5)), 7),
     Family(Compose(Affine(2), Planar(2, 6)), 18),
     Family(Compose(Planar(2, 5), Affine(2, "triangular")), 15),
@@ -83,7 +122,10 @@ def random_theta(
     if isinstance(transform, Compose):
         return torch.cat([random_theta(p, generator, dtype) for p in transform.parts])
     theta = transform.init(generator).double()
-    theta = theta + 0.3 * torch.randn(len(theta), generator=generator, dtype=torch.float64)
+    noise = 0.3 * torch.randn(len(theta), generator=generator, dtype=torch.float64)
+    if isinstance(transform, (Basis, FromModule)):
+        noise *= contracting(transform, theta, noise)
+    theta = theta + noise
     if isinstance(transform, Planar):
         w, u, b = transform.split(theta)
         theta = torch.cat([w.reshape(-1), invertible(w, u).reshape(-1), b])
@@ -96,6 +138,19 @@ def random_theta(
         # increasing everywhere: each pair of half lines covers R
         theta = torch.cat([a.abs() + 0.1, torch.minimum(b, b2), -a2.abs() - 0.1, b2])
     return theta.to(dtype)
+
+
+def contracting(transform: Transform, theta: Tensor, noise: Tensor) -> float:
+    """A factor of the noise that keeps DT within 0.9 of the identity on a wide sample."""
+    z = 3 * normal(Generator().manual_seed(0), 500, transform.dim)
+    factor = 1.0
+    while True:
+        moved = theta + factor * noise
+        d_x = vmap(jacfwd(lambda p, moved=moved: transform(moved, p[None])[0]))(z)
+        gap = torch.linalg.matrix_norm(d_x - torch.eye(transform.dim).double())
+        if float(gap.max()) < 0.9:
+            return factor
+        factor /= 2
 
 
 def invertible(w: Tensor, u: Tensor, smallest: float = -0.9) -> Tensor:

@@ -2,9 +2,26 @@
 
 from .affine import Affine
 from .base import Jacobian, Transform
+from .basis import Basis
 from .compose import Compose
+from .features import Bumps, Fourier, Polynomials, Ridges
+from .from_module import FromModule
 from .planar import Planar
 from .relu import TwoLayerReLU
 from .residual import Residual
 
-__all__ = ["Affine", "Compose", "Jacobian", "Planar", "Residual", "Transform", "TwoLayerReLU"]
+__all__ = [
+    "Affine",
+    "Basis",
+    "Bumps",
+    "Compose",
+    "Fourier",
+    "FromModule",
+    "Jacobian",
+    "Planar",
+    "Polynomials",
+    "Residual",
+    "Ridges",
+    "Transform",
+    "TwoLayerReLU",
+]
