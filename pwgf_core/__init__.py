@@ -3,6 +3,7 @@
 One step of a flow: z ~ λ, x = T_θ(z), velocity v(x) = −∇δF/δρ, metric G, ξ = G†E[Jᵀv], θ⁺ = θ + hξ.
 """
 
+from .checks import CheckError, check_gradient, check_jacobian
 from .diagnostics import convergence_order, gaussian_kl, gaussian_w2, moments, sample_noise
 from .energies import Energy, Entropy, Potential
 from .errors import NumericalError
@@ -38,6 +39,7 @@ __all__ = [
     "Affine",
     "Basis",
     "Bumps",
+    "CheckError",
     "Cloud",
     "Compose",
     "Dense",
@@ -68,6 +70,8 @@ __all__ = [
     "Trajectory",
     "Transform",
     "TwoLayerReLU",
+    "check_gradient",
+    "check_jacobian",
     "convergence_order",
     "evaluate",
     "evaluation_cloud",
