@@ -13,7 +13,7 @@ from .linalg import Dense, Minres, Solution, Status, minres
 from .metrics import RelaxedMetric
 from .model import Cloud, PushForward
 from .problems import PROBLEMS, problem
-from .reference import Gaussian, Reference
+from .reference import Barenblatt, FromDistribution, Gaussian, Reference, Uniform
 from .schemes import Explicit
 from .state import Info, Problem, State
 from .transforms import (
@@ -37,6 +37,7 @@ __version__ = "0.1.0"
 __all__ = [
     "PROBLEMS",
     "Affine",
+    "Barenblatt",
     "Basis",
     "Bumps",
     "CheckError",
@@ -48,6 +49,7 @@ __all__ = [
     "Evaluation",
     "Explicit",
     "Fourier",
+    "FromDistribution",
     "FromModule",
     "Gaussian",
     "Info",
@@ -70,6 +72,7 @@ __all__ = [
     "Trajectory",
     "Transform",
     "TwoLayerReLU",
+    "Uniform",
     "check_gradient",
     "check_jacobian",
     "convergence_order",
