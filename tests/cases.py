@@ -18,6 +18,7 @@ from pwgf_core import (
     Entropy,
     Fourier,
     FromModule,
+    NeuralODE,
     Planar,
     Polynomials,
     Potential,
@@ -69,9 +70,9 @@ RIDGES = Ridges(torch.tensor([[1.0, 0.5], [0.0, 1.5], [-1.0, 1.0]]), torch.tenso
 CENTRES = torch.tensor([[0.0, 0.0], [1.0, -1.0], [-0.5, 1.0], [1.5, 1.0]])
 
 # Affine, basis: every parameter counts. Planar at u = 0: only u moves the map, d directions for
-# each of the K functions tanh(w·z + b); residual: these and the affine maps; Shifted: these and
-# the translations. Two-layer ReLU: the ramps, the steps, 1 and z. Composed at the identity: the
-# sum of the tangent spaces.
+# each of the K functions tanh(w·z + b). Residual, neural ODE: these and the affine maps. Shifted:
+# these and the translations. Two-layer ReLU: the ramps, the steps, 1 and z. Composed at the
+# identity: the sum of the tangent spaces.
 FAMILIES = [
     Family(Affine(1), 2),
     Family(Affine(3), 12),
@@ -96,6 +97,8 @@ FAMILIES = [
     Family(Basis(2, RIDGES), 6),
     Family(Basis(2, waves), 3),
     Family(FromModule(Shifted(2, 5), 2), 12),
+    Family(NeuralODE(1, 3), 5),
+    Family(NeuralODE(2, 6, steps=4), 18),
     Family(Compose(Affine(1), Planar(1, 5)), 7),
     Family(Compose(Affine(2), Planar(2, 6)), 18),
     Family(Compose(Planar(2, 5), Affine(2, "triangular")), 15),

@@ -13,6 +13,7 @@ from pwgf_core import (
     Cloud,
     Energy,
     Gaussian,
+    NeuralODE,
     Planar,
     PushForward,
     Transform,
@@ -26,7 +27,9 @@ from pwgf_core.transforms.affine import AffineJacobian
 @pytest.mark.parametrize("transform", TRANSFORMS, ids=repr)
 def test_every_transform_passes(transform: Transform, generator: Generator) -> None:
     theta, z = random_theta(transform, generator), normal(generator, 9, transform.dim)
-    found = check_jacobian(transform, theta, z)
+    # a neural ODE integrates the divergence by RK4
+    tolerance = 1e-4 if isinstance(transform, NeuralODE) else 1e-8
+    found = check_jacobian(transform, theta, z, tolerance)
     assert {"jvp", "vjp", "logdet", "score"} <= set(found)
 
 

@@ -6,6 +6,7 @@ from .basis import Basis
 from .compose import Compose
 from .features import Bumps, Fourier, Polynomials, Ridges
 from .from_module import FromModule
+from .neural_ode import NeuralODE
 from .planar import Planar
 from .relu import TwoLayerReLU
 from .residual import Residual
@@ -18,6 +19,7 @@ __all__ = [
     "Fourier",
     "FromModule",
     "Jacobian",
+    "NeuralODE",
     "Planar",
     "Polynomials",
     "Residual",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 
 import torch
@@ -94,14 +95,20 @@ class Jacobian:
             return jvp(lambda p: self.transform(p, self.z), (self.theta,), (dtheta,))[1]
         return jvp(self.transform, (self.theta, self.z), (dtheta, dz))[1]
 
+    @cached_property
+    def _vjp(self) -> Callable[..., tuple[Tensor, Tensor]]:
+        return vjp(self.transform, self.theta, self.z)[1]
+
+    @cached_property
+    def _vjp_with_logdet(self) -> Callable[..., tuple[Tensor, Tensor]]:
+        return vjp(self.transform.with_logdet, self.theta, self.z)[1]
+
     def pullback(self, r: Tensor, q: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Gradient of Σ_n r_n·T_θ(z_n) (+ q_n log|det DT_θ(z_n)|) with respect to θ and z.
 
         Shapes (n, d), (n,) → (m,), (n, d).
         """
-        if q is None:
-            return vjp(self.transform, self.theta, self.z)[1](r)
-        return vjp(self.transform.with_logdet, self.theta, self.z)[1]((r, q))
+        return self._vjp(r) if q is None else self._vjp_with_logdet((r, q))
 
     def vjp(self, r: Tensor, q: Tensor | None = None) -> Tensor:
         """Σ_n J_nᵀ r_n (+ q_n ∇_θ log|det|): shapes (n, d), (n,) → (m,)."""
