@@ -9,6 +9,7 @@ from .energies import Energy, Entropy, Potential
 from .errors import NumericalError
 from .exact import OrnsteinUhlenbeck
 from .flow import Evaluation, Trajectory, evaluate, evaluation_cloud, evolve, step_generator
+from .initial import InitialFit, fit_initial
 from .linalg import Dense, Minres, Solution, Status, minres
 from .metrics import RelaxedMetric
 from .model import Cloud, PushForward
@@ -54,6 +55,7 @@ __all__ = [
     "FromModule",
     "Gaussian",
     "Info",
+    "InitialFit",
     "Jacobian",
     "Minres",
     "NeuralODE",
@@ -81,6 +83,7 @@ __all__ = [
     "evaluate",
     "evaluation_cloud",
     "evolve",
+    "fit_initial",
     "gaussian_kl",
     "gaussian_w2",
     "minres",
