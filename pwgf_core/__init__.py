@@ -3,6 +3,7 @@
 One step of a flow: z ~ λ, x = T_θ(z), velocity v(x) = −∇δF/δρ, metric G, ξ = G†E[Jᵀv], θ⁺ = θ + hξ.
 """
 
+from .checks import CheckError, check_gradient, check_jacobian
 from .diagnostics import (
     DiscreteW2,
     Dissipation,
@@ -45,14 +46,32 @@ from .exact import (
     particle_flow,
 )
 from .flow import Evaluation, Trajectory, evaluate, evaluation_cloud, evolve, step_generator
+from .gradient_fields import GradientFields
+from .initial import InitialFit, fit_initial
 from .linalg import Dense, Minres, Solution, Status, minres
-from .metrics import RelaxedMetric
+from .metrics import Relaxed, RelaxedMetric, Wasserstein, WassersteinMetric
 from .model import Cloud, PushForward
+from .potential_network import PotentialNetwork
 from .problems import PROBLEMS, problem
-from .reference import Gaussian, Reference
-from .schemes import Explicit
+from .reference import Barenblatt, FromDistribution, Gaussian, Reference, Uniform
+from .schemes import BiLevel, BiLevelNetwork, Explicit, ImplicitRelaxed, LinearlyImplicit
 from .state import Info, Problem, State
-from .transforms import Affine, Compose, Jacobian, Planar, Transform
+from .transforms import (
+    Affine,
+    Basis,
+    Bumps,
+    Compose,
+    Fourier,
+    FromModule,
+    Jacobian,
+    NeuralODE,
+    Planar,
+    Polynomials,
+    Residual,
+    Ridges,
+    Transform,
+    TwoLayerReLU,
+)
 
 __version__ = "0.1.0"
 
@@ -60,7 +79,13 @@ __all__ = [
     "PROBLEMS",
     "Affine",
     "Aggregation2D",
+    "Barenblatt",
     "BarenblattSolution",
+    "Basis",
+    "BiLevel",
+    "BiLevelNetwork",
+    "Bumps",
+    "CheckError",
     "Cloud",
     "Compose",
     "Dense",
@@ -72,32 +97,51 @@ __all__ = [
     "Explicit",
     "FiniteVolume1D",
     "FokkerPlanck1D",
+    "Fourier",
+    "FromDistribution",
+    "FromModule",
     "Gaussian",
     "GaussianSolution",
+    "GradientFields",
+    "ImplicitRelaxed",
     "Info",
+    "InitialFit",
     "Interaction",
     "Jacobian",
     "LinearDrift",
+    "LinearlyImplicit",
     "Minres",
     "Misfits",
+    "NeuralODE",
     "NumericalError",
     "OrnsteinUhlenbeck",
     "Planar",
+    "Polynomials",
     "PorousMedium",
     "PorousMedium1D",
     "Potential",
+    "PotentialNetwork",
     "Problem",
     "ProjectedGaussian",
     "PushForward",
     "QuarticInteraction",
     "Reference",
+    "Relaxed",
     "RelaxedMetric",
+    "Residual",
+    "Ridges",
     "Separable",
     "Solution",
     "State",
     "Status",
     "Trajectory",
     "Transform",
+    "TwoLayerReLU",
+    "Uniform",
+    "Wasserstein",
+    "WassersteinMetric",
+    "check_gradient",
+    "check_jacobian",
     "convergence_order",
     "discrete_w2",
     "dissipation",
@@ -108,6 +152,7 @@ __all__ = [
     "evaluate",
     "evaluation_cloud",
     "evolve",
+    "fit_initial",
     "gaussian_kl",
     "gaussian_proximal_step",
     "gaussian_w2",

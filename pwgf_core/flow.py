@@ -257,12 +257,13 @@ class Evaluation:
 
 
 def evaluation_cloud(problem: Problem, theta: Tensor, n: int = EVALUATION_SAMPLES) -> Cloud:
-    """ρ_θ on a fixed sample of matched Sobol points in double precision.
+    """ρ_θ on a fixed sample in double precision: matched Sobol points, or the best λ can draw.
 
     The points depend on n alone, not on the run: no step has seen them.
     """
     generator = Generator().manual_seed(EVALUATION_SEED)
-    z = problem.model.reference.draw(n, generator, torch.float64, "matched").to(theta)
+    reference = problem.model.reference
+    z = reference.draw(n, generator, torch.float64, reference.samplings[-1]).to(theta)
     return problem.model.cloud(theta, z)
 
 

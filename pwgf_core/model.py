@@ -104,6 +104,13 @@ class PushForward:
 
         return Cloud(collect("x"), lambda: collect("log_rho"), lambda: collect("score"), z)
 
+    def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
+        """log ρ_θ at given points x of shape (n, d), through z = T_θ⁻¹(x): shape (n,).
+
+        Raises `NumericalError` where the transform has no inverse.
+        """
+        return self.cloud(theta, self.transform.inverse(theta, x)).log_rho
+
     def sample(self, theta: Tensor, n: int, generator: Generator) -> Tensor:
         """`n` independent samples of ρ_θ, shape (n, d)."""
         return self.cloud(theta, self.reference.sample(n, generator, theta.dtype)).x

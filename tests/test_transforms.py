@@ -10,7 +10,17 @@ import torch
 from cases import FAMILIES, TRANSFORMS, Family, normal, random_theta, relative_gap
 from torch import Generator, Tensor
 
-from pwgf_core import Affine, Compose, Jacobian, NumericalError, Planar, Transform
+from pwgf_core import (
+    Affine,
+    Compose,
+    Jacobian,
+    NeuralODE,
+    NumericalError,
+    Planar,
+    Residual,
+    Transform,
+    TwoLayerReLU,
+)
 
 ROUND_OFF = 1e-12  # a few thousand operations of relative error 1e-16, times condition below 10
 each = pytest.mark.parametrize("transform", TRANSFORMS, ids=repr)
@@ -38,10 +48,12 @@ def point(transform: Transform, generator: Generator) -> Point:
 def test_map_and_log_det(transform: Transform, point: Point) -> None:
     x, logdet = transform.with_logdet(point.theta, point.z)
     by_slogdet = Transform.with_logdet(transform, point.theta, point.z)[1]  # of jacfwd
+    # A neural ODE integrates the divergence: RK4's error, of order 4 (test_neural_ode.py).
+    within = 1e-4 if isinstance(transform, NeuralODE) else ROUND_OFF
     assert relative_gap(point.fast.x, transform(point.theta, point.z)) < ROUND_OFF
     assert relative_gap(x, point.fast.x) < ROUND_OFF
-    assert relative_gap(logdet, by_slogdet) < ROUND_OFF
-    assert relative_gap(point.fast.logdet, by_slogdet) < ROUND_OFF
+    assert relative_gap(logdet, by_slogdet) < within
+    assert relative_gap(point.fast.logdet, logdet) < ROUND_OFF
 
 
 @each
@@ -111,9 +123,9 @@ def test_init_is_the_identity_with_a_full_tangent_space(
     assert theta.shape == (transform.n_params,)
     z = normal(generator, 4 * transform.n_params, transform.dim)
     jacobian = transform.jacobian(theta, z)
-    assert torch.equal(transform(theta, z), z)
-    assert torch.equal(jacobian.x, z)
-    assert torch.equal(jacobian.logdet, torch.zeros(len(z)).double())
+    assert relative_gap(transform(theta, z), z) <= family.rounding
+    assert relative_gap(jacobian.x, z) <= family.rounding
+    assert float(jacobian.logdet.abs().max()) <= family.rounding
     values = torch.linalg.svdvals(jacobian.rows().reshape(-1, transform.n_params))
     assert int((values > 1e-12 * values[0]).sum()) == family.rank  # round-off
     assert int((values > 1e-5 * values[0]).sum()) == family.rank  # far from degenerate
@@ -237,6 +249,13 @@ def test_singular_affine_map_gives_advice() -> None:
         (lambda: Planar(2, 3, scale=0.0), "scale must be a finite number above 0, got 0.0"),
         (lambda: Planar(2, 3, frame=torch.eye(3)), r"frame must have shape \(2, 2\)"),
         (Compose, "at least one transform"),
+        (lambda: Residual(2, 0), "width must be an integer of at least 1, got 0"),
+        (lambda: Residual(2, 3, "gelu"), "activation must be one of relu, tanh, got 'gelu'"),
+        (lambda: Residual(2, 3, scale=-1.0), "scale must be a finite number above 0, got -1.0"),
+        (lambda: NeuralODE(2, 3, steps=0), "steps must be an integer of at least 1, got 0"),
+        (lambda: NeuralODE(2, 3, scale=0.0), "scale must be a finite number above 0, got 0.0"),
+        (lambda: TwoLayerReLU(0), "width must be an integer of at least 1, got 0"),
+        (lambda: TwoLayerReLU(2, spread=0.0), "spread must be a finite number above 0, got 0.0"),
         (lambda: Compose(Affine(2), Affine(3)), r"one dimension, got \[2, 3\]"),
     ],
 )

@@ -2,7 +2,28 @@
 
 from .affine import Affine
 from .base import Jacobian, Transform
+from .basis import Basis
 from .compose import Compose
+from .features import Bumps, Fourier, Polynomials, Ridges
+from .from_module import FromModule
+from .neural_ode import NeuralODE
 from .planar import Planar
+from .relu import TwoLayerReLU
+from .residual import Residual
 
-__all__ = ["Affine", "Compose", "Jacobian", "Planar", "Transform"]
+__all__ = [
+    "Affine",
+    "Basis",
+    "Bumps",
+    "Compose",
+    "Fourier",
+    "FromModule",
+    "Jacobian",
+    "NeuralODE",
+    "Planar",
+    "Polynomials",
+    "Residual",
+    "Ridges",
+    "Transform",
+    "TwoLayerReLU",
+]

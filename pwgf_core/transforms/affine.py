@@ -11,6 +11,7 @@ from ..errors import NumericalError, check_choice, check_count
 from .base import Jacobian, Transform
 
 KINDS = ("full", "triangular", "diagonal", "translation")
+SINGULAR = "the matrix of the affine map is singular; use a smaller step h or more samples"
 
 
 class Affine(Transform):
@@ -81,6 +82,15 @@ class Affine(Transform):
         logdet = torch.linalg.slogdet(self.split(theta)[0]).logabsdet
         return self(theta, z), logdet.expand(len(z))
 
+    def inverse(self, theta: Tensor, x: Tensor) -> Tensor:
+        """z = U⁻¹(x − b)."""
+        self.check(theta, x)
+        u, b = self.split(theta)
+        z, failed = torch.linalg.solve_ex(u, (x - b).T)
+        if failed:
+            raise NumericalError(SINGULAR)
+        return z.T.contiguous()
+
     def jacobian(self, theta: Tensor, z: Tensor) -> AffineJacobian:
         return AffineJacobian(self, theta, z)
 
@@ -95,9 +105,7 @@ class AffineJacobian(Jacobian):
         """U⁻¹, shape (d, d)."""
         inverse, failed = torch.linalg.inv_ex(self.transform.split(self.theta)[0])
         if failed:
-            raise NumericalError(
-                "the matrix of the affine map is singular; use a smaller step h or more samples"
-            )
+            raise NumericalError(SINGULAR)
         return inverse
 
     def jvp(self, dtheta: Tensor, dz: Tensor | None = None) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
 from functools import cached_property
 
 import torch
@@ -10,6 +11,8 @@ from torch import Generator, Tensor
 from torch.func import jacfwd, jacrev, jvp, vjp, vmap
 
 from ..errors import NumericalError, check_shape
+
+NEWTON_STEPS, HALVINGS = 50, 30
 
 
 class Transform(ABC):
@@ -40,6 +43,14 @@ class Transform(ABC):
         """x = T_θ(z) and log|det DT_θ(z)|: shapes (m,), (n, d) → (n, d), (n,)."""
         d_x = vmap(jacfwd(lambda p: self(theta, p[None])[0]))(z)
         return self(theta, z), torch.linalg.slogdet(d_x).logabsdet
+
+    def inverse(self, theta: Tensor, x: Tensor) -> Tensor:
+        """z with T_θ(z) = x, shapes (m,), (n, d) → (n, d); by default `newton_inverse` from z = x.
+
+        Raises `NumericalError` where no such z is found.
+        """
+        self.check(theta, x)
+        return newton_inverse(self, theta, x, x)
 
     def jacobian(self, theta: Tensor, z: Tensor) -> Jacobian:
         """The linear operator J = ∂T_θ(z)/∂θ, frozen at (θ, z)."""
@@ -84,14 +95,20 @@ class Jacobian:
             return jvp(lambda p: self.transform(p, self.z), (self.theta,), (dtheta,))[1]
         return jvp(self.transform, (self.theta, self.z), (dtheta, dz))[1]
 
+    @cached_property
+    def _vjp(self) -> Callable[..., tuple[Tensor, Tensor]]:
+        return vjp(self.transform, self.theta, self.z)[1]
+
+    @cached_property
+    def _vjp_with_logdet(self) -> Callable[..., tuple[Tensor, Tensor]]:
+        return vjp(self.transform.with_logdet, self.theta, self.z)[1]
+
     def pullback(self, r: Tensor, q: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Gradient of Σ_n r_n·T_θ(z_n) (+ q_n log|det DT_θ(z_n)|) with respect to θ and z.
 
         Shapes (n, d), (n,) → (m,), (n, d).
         """
-        if q is None:
-            return vjp(self.transform, self.theta, self.z)[1](r)
-        return vjp(self.transform.with_logdet, self.theta, self.z)[1]((r, q))
+        return self._vjp(r) if q is None else self._vjp_with_logdet((r, q))
 
     def vjp(self, r: Tensor, q: Tensor | None = None) -> Tensor:
         """Σ_n J_nᵀ r_n (+ q_n ∇_θ log|det|): shapes (n, d), (n,) → (m,)."""
@@ -111,6 +128,51 @@ class Jacobian:
         zero, one = torch.zeros_like(self.z), torch.ones_like(self.z[:, 0])
         rhs = score_z - self.pullback(zero, one)[1]
         return torch.linalg.solve(d_x.transpose(1, 2), rhs)
+
+
+def newton_inverse(transform: Transform, theta: Tensor, x: Tensor, start: Tensor) -> Tensor:
+    """z with T_θ(z) = x by Newton's method, the step of a point halved until its residual falls.
+
+    Raises `NumericalError` if a residual stays above 10³ machine epsilons times 1 + |x|: x is
+    outside the range of T_θ, or the map folds between the start and the solution.
+    """
+    derivative = vmap(jacfwd(lambda p: transform(theta, p[None])[0]))
+    allowed = 1e3 * torch.finfo(x.dtype).eps * (1 + x.norm(dim=1))
+    z, gap = start, transform(theta, start) - x
+    for _ in range(NEWTON_STEPS):
+        size = gap.norm(dim=1)
+        solved = size <= allowed
+        if bool(solved.all()):
+            return z
+        direction, singular = torch.linalg.solve_ex(derivative(z), gap)
+        direction = torch.where(singular[:, None] == 0, direction, gap)  # DT ≈ I: a direction too
+        step = torch.ones_like(size)
+        for _ in range(HALVINGS):
+            trial = z - step[:, None] * direction
+            trial_gap = transform(theta, trial) - x
+            falls = trial_gap.norm(dim=1) < size  # false for NaN
+            if bool((falls | solved).all()):
+                break
+            step = torch.where(falls, step, step / 2)
+        else:
+            break  # no way down from a point that is no solution
+        z = torch.where(falls[:, None], trial, z)
+        gap = torch.where(falls[:, None], trial_gap, gap)
+    wrong = ~(gap.norm(dim=1) <= allowed)
+    raise NumericalError(
+        f"the inverse was not found at {int(wrong.sum())} of {len(x)} points (residual up to "
+        f"{float(gap[wrong].norm(dim=1).max()):.3g}); check that they lie in the range of the map "
+        "and that it does not fold, or compute in double precision"
+    )
+
+
+def check_orientation(sign: Tensor, what: str) -> None:
+    """Raise `NumericalError` unless the determinants of DT, whose `sign` it is, have one sign."""
+    if not bool((sign == sign[:1]).all() and (sign != 0).all()):
+        raise NumericalError(
+            f"{what} folds: the determinant of its derivative changes sign on the sample; "
+            "use a smaller step h, a larger shift of the solver, or more samples"
+        )
 
 
 def check_invertible(smallest: Tensor, what: str) -> None:

@@ -60,6 +60,13 @@ class Compose(Transform):
             logdet = logdet + term
         return z, logdet
 
+    def inverse(self, theta: Tensor, x: Tensor) -> Tensor:
+        """z = … T_2⁻¹(T_1⁻¹(x)), by the parts' own inverses."""
+        self.check(theta, x)
+        for part, p in zip(self.parts, self.split(theta), strict=True):
+            x = part.inverse(p, x)
+        return x
+
     def jacobian(self, theta: Tensor, z: Tensor) -> ComposeJacobian:
         return ComposeJacobian(self, theta, z)
 

@@ -9,42 +9,9 @@ from torch import Generator, Tensor
 
 from ..errors import check_count, check_positive, check_shape
 from .base import Jacobian, Transform, check_invertible
+from .recurrence import BLOCK, Recurrence
 
-BLOCK = 4  # rows solved elementwise between two matrix products; 4 to 8 measured best
-
-
-class Recurrence:
-    """Solves y_k = s_k ⊙ (c_k + Σ_{j<k} L_kj y_j), k = 1 … K, for rows y_k of N samples.
-
-    L is strictly lower triangular (K, K), s the scale (K, N). With `reverse`, the sum runs over
-    j > k with L_jk instead: the adjoint order. Blocks of rows are coupled by one matrix product,
-    the few rows of a block elementwise.
-    """
-
-    def __init__(self, lower: Tensor, scale: Tensor, reverse: bool = False) -> None:
-        n_rows = len(scale)
-        matrix = lower.T.contiguous() if reverse else lower
-        self.work = work = torch.empty_like(scale)
-        self.plan = []
-        starts = range(0, n_rows, BLOCK)
-        for i in reversed(starts) if reverse else starts:
-            e = min(i + BLOCK, n_rows)
-            done = slice(e, n_rows) if reverse else slice(0, i)
-            rows = []
-            for j in range(e - 1, i, -1) if reverse else range(i, e - 1):
-                rest = slice(i, j) if reverse else slice(j + 1, e)
-                rows.append((work[rest], scale[rest] * matrix[rest, j, None], work[j]))
-            self.plan.append((work[i:e], matrix[i:e, done], work[done], scale[i:e], rows))
-
-    def solve(self) -> Tensor:
-        """Overwrites c, which the caller has put into `work`, by y and returns it."""
-        for k, (block, coupling, done, scale, rows) in enumerate(self.plan):
-            if k:
-                block.addmm_(coupling, done)
-            block.mul_(scale)
-            for rest, weight, row in rows:
-                rest.addcmul_(weight, row)
-        return self.work
+STEPS = 120  # Newton needs a handful; halving the bracket alone would need 60
 
 
 class Planar(Transform):
@@ -131,8 +98,45 @@ class Planar(Transform):
             logdet = logdet + torch.log((1 + (1 - t * t) * (w @ u)).abs())
         return x, logdet
 
+    def inverse(self, theta: Tensor, x: Tensor) -> Tensor:
+        """z, layer by layer from the last: y = f_k(x) gives x = y − tanh(a) u_k, and a alone from
+        a + (w_k·u_k) tanh(a) = w_k·y + b_k, by Newton's method inside a bracket.
+
+        Raises `NumericalError` if a layer is not invertible.
+        """
+        self.check(theta, x)
+        w, u, b = self.split(theta)
+        wu = (w * u).sum(1)
+        check_invertible(1 + wu.min(), "the planar flow")
+        for k in reversed(range(self.layers)):
+            a = solve_activation(x @ w[k] + b[k], float(wu[k]))
+            x = x - torch.tanh(a)[:, None] * u[k]
+        return x
+
     def jacobian(self, theta: Tensor, z: Tensor) -> PlanarJacobian:
         return PlanarJacobian(self, theta, z)
+
+
+def solve_activation(c: Tensor, wu: float) -> Tensor:
+    """The one root a of a + wu tanh(a) = c, wu > −1, for every c of a tensor.
+
+    It lies in c ± |wu|. A Newton step that leaves the bracket, or is longer than half the step
+    before, is replaced by one to the midpoint.
+    """
+    low, high = c - abs(wu), c + abs(wu)
+    a, step = c - wu * torch.tanh(c), high - low
+    for _ in range(STEPS):
+        t = torch.tanh(a)
+        gap = a + wu * t - c
+        # An exact hit closes the bracket from both sides, and the next Newton step stays there.
+        low, high = torch.where(gap <= 0, a, low), torch.where(gap >= 0, a, high)
+        newton = a - gap / (1 + wu * (1 - t * t))
+        good = (newton >= low) & (newton <= high) & ((newton - a).abs() <= step / 2)
+        new = torch.where(good, newton, (low + high) / 2)
+        step, a = (new - a).abs(), new
+        if bool((step <= 2 * torch.finfo(c.dtype).eps * a.abs()).all()):
+            break
+    return a
 
 
 class PlanarJacobian(Jacobian):

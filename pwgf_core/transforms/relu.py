@@ -1,0 +1,110 @@
+"""The two-layer ReLU map of one variable, in the form of arXiv 2402.16821."""
+
+from __future__ import annotations
+
+from functools import cached_property
+
+import torch
+from torch import Generator, Tensor
+
+from ..errors import check_count, check_positive
+from .base import Jacobian, Transform, check_orientation
+
+
+class TwoLayerReLU(Transform):
+    """T_θ(z) = Σ_i a_i relu(z − b_i) + Σ_i a′_i relu(b′_i − z), d = 1, i = 1 … N.
+
+    θ = (a, b, a′, b′), m = 4N (Zuo, Zhao, Liu, Osher, Li, arXiv 2402.16821). The slope of T_θ is
+    Σ a_i [z > b_i] − Σ a′_i [z < b′_i], piecewise constant.
+
+    `init` is the identity up to rounding: a_i = 1/N, a′_i = −1/N and b_i = b′_i equally spaced on
+    ± `spread`, so that the kinks of a pair cancel, while all relu(z − b_i) and all steps [z > b_i]
+    are tangent: rank 2N + 2, with 1 and z.
+
+    ρ_θ jumps at the kinks; `score` is that of the smooth pieces.
+
+    Raises `ValueError` if `width` N is no positive integer or `spread` is not positive,
+    `NumericalError` when the map folds on the sample.
+
+    >>> T = TwoLayerReLU(8)
+    >>> theta = T.init(torch.Generator())
+    >>> z = torch.tensor([[-5.0], [0.3]], dtype=theta.dtype)
+    >>> torch.allclose(T(theta, z), z)
+    True
+    """
+
+    dim = 1
+
+    def __init__(self, width: int, spread: float = 2.5) -> None:
+        check_count("width", width)
+        check_positive("spread", spread)
+        self.width, self.spread = width, spread
+        self.n_params = 4 * width
+
+    def __repr__(self) -> str:
+        return f"TwoLayerReLU({self.width}, spread={self.spread})"
+
+    def init(
+        self,
+        generator: Generator,
+        dtype: torch.dtype = torch.float64,
+        device: torch.device | str = "cpu",
+    ) -> Tensor:
+        """Nothing is drawn."""
+        n = self.width
+        a = torch.full((n,), 1 / n, dtype=dtype)
+        b = torch.linspace(-self.spread, self.spread, n, dtype=dtype) if n > 1 else a.new_zeros(1)
+        return torch.cat([a, b, -a, b]).to(device)
+
+    def split(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """θ → a, b, a′, b′, each of shape (N,)."""
+        a, b, a2, b2 = theta.split(self.width)
+        return a, b, a2, b2
+
+    def __call__(self, theta: Tensor, z: Tensor) -> Tensor:
+        a, b, a2, b2 = self.split(theta)
+        return (torch.relu(z - b) @ a + torch.relu(b2 - z) @ a2)[:, None]
+
+    def with_logdet(self, theta: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
+        a, b, a2, b2 = self.split(theta)
+        slope = (z > b).to(z) @ a - (z < b2).to(z) @ a2
+        return self(theta, z), slope.abs().log()
+
+    def jacobian(self, theta: Tensor, z: Tensor) -> TwoLayerReLUJacobian:
+        return TwoLayerReLUJacobian(self, theta, z)
+
+
+class TwoLayerReLUJacobian(Jacobian):
+    """J is the matrix of ramps and steps, shape (n, 1, 4N)."""
+
+    transform: TwoLayerReLU
+
+    def __init__(self, transform: TwoLayerReLU, theta: Tensor, z: Tensor) -> None:
+        super().__init__(transform, theta, z)
+        a, b, a2, b2 = transform.split(theta)
+        right, left = (z > b).to(z), (z < b2).to(z)
+        self.slope = right @ a - left @ a2
+        self.steps = torch.cat([right, torch.zeros_like(right), -left, torch.zeros_like(left)], 1)
+        self.matrix = torch.cat([(z - b) * right, -a * right, (b2 - z) * left, a2 * left], 1)
+
+    @cached_property
+    def logdet(self) -> Tensor:
+        check_orientation(self.slope.sign(), "the ReLU map")
+        return self.slope.abs().log()
+
+    def jvp(self, dtheta: Tensor, dz: Tensor | None = None) -> Tensor:
+        dx = (self.matrix @ dtheta)[:, None]
+        return dx if dz is None else dx + self.slope[:, None] * dz
+
+    def pullback(self, r: Tensor, q: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        by_theta = r[:, 0] @ self.matrix
+        if q is not None:
+            by_theta = by_theta + (q / self.slope) @ self.steps
+        return by_theta, r * self.slope[:, None]
+
+    def rows(self) -> Tensor:
+        return self.matrix[:, None].clone()
+
+    def score(self, score_z: Tensor) -> Tensor:
+        _ = self.logdet
+        return score_z / self.slope[:, None]
