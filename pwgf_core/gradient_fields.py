@@ -76,7 +76,7 @@ class GradientFields:
         if self.features:
             generator = Generator().manual_seed(self.seed)
             omega = torch.randn(self.features, d, generator=generator, dtype=torch.float64)
-            omega = (omega / {1: 0.5, 2: 1.0}.get(d, d**0.5)).to(y)
+            omega = (omega / (d**0.5 if d > 2 else d / 2)).to(y)
             shift = torch.rand(self.features, generator=generator, dtype=torch.float64)
             if self.kind == "fourier":
                 slope = torch.sin(y @ omega.T + (2 * torch.pi * shift).to(y))

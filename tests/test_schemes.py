@@ -89,7 +89,7 @@ def test_order_of_convergence(method: str, sizes: list[float], order: int, withi
 
 @pytest.mark.parametrize("method", sorted(TABLEAUX))
 def test_tableaux_meet_the_order_conditions(method: str) -> None:
-    rows, b = TABLEAUX[method]
+    rows, b, lower = TABLEAUX[method]
     n = len(b)
     a = torch.zeros(n, n).double()
     for i, row in enumerate(rows):
@@ -106,7 +106,12 @@ def test_tableaux_meet_the_order_conditions(method: str) -> None:
         (4, weights @ a @ c**2, 1 / 12),
         (4, weights @ a @ a @ c, 1 / 24),
     ]
-    order = {"euler": 1, "midpoint": 2, "rk4": 4}[method]
+    order = {"euler": 1, "midpoint": 2, "rk4": 4, "adaptive": 3}[method]
+    if lower is not None:  # the embedded rule is of order 2, and not of order 3
+        embedded = torch.tensor(lower, dtype=torch.float64)
+        assert float(embedded.sum()) == pytest.approx(1, rel=1e-14)
+        assert float(embedded @ c) == pytest.approx(1 / 2, rel=1e-14)
+        assert abs(float(embedded @ c**2) - 1 / 3) > 0.01
     for needed_for, value, expected in conditions:
         if needed_for <= order:
             assert float(value) == pytest.approx(expected, rel=1e-14)  # round-off
@@ -267,7 +272,9 @@ def test_losing_the_numbers_raises_with_advice(generator: Generator) -> None:
 def test_wrong_settings_are_named() -> None:
     with pytest.raises(ValueError, match="h must be a finite number above 0, got"):
         Explicit(-0.1)
-    with pytest.raises(ValueError, match="method must be one of euler, midpoint, rk4, got 'heun'"):
+    with pytest.raises(
+        ValueError, match="method must be one of adaptive, euler, midpoint, rk4, got 'heun'"
+    ):
         Explicit(0.1, method="heun")
     with pytest.raises(ValueError, match="form must be one of gradient, velocity, got 'weak'"):
         Explicit(0.1, form="weak")
