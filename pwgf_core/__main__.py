@@ -14,14 +14,19 @@ import torch
 from tqdm.std import tqdm
 
 from . import __version__
-from .flow import Evaluation, Trajectory, evaluate, evaluation_cloud, evolve
+from .flow import Evaluation, Scheme, Trajectory, evaluate, evaluation_cloud, evolve
 from .linalg import Dense, Minres
+from .metrics import Relaxed, Wasserstein
 from .problems import PROBLEMS, TRANSFORMS
 from .reference import SAMPLINGS
-from .schemes.explicit import FORMS, TABLEAUX, Explicit
+from .schemes import BiLevel, BiLevelNetwork, Explicit, ImplicitRelaxed
+from .schemes.explicit import FORMS, TABLEAUX
 from .state import Problem
+from .targets import SCHEME, TIMES, read_targets, run_targets
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
+SCHEMES = ("relaxed", "implicit", "bilevel")
+METRICS = {"relaxed": Relaxed, "wasserstein": Wasserstein}
 EXIT = {"completed": 0, "failed": 1, "interrupted": 130}
 
 
@@ -40,16 +45,19 @@ def parser() -> Parser:
     commands.add_parser("list", help="list the problems")
     run = commands.add_parser("run", help="solve a problem and compare with its exact solution")
     run.add_argument("name", metavar="NAME", help="a problem; `list` names them")
-    run.add_argument("--scheme", choices=["relaxed"], default="relaxed")
+    run.add_argument("--scheme", choices=SCHEMES, default="relaxed")
     run.add_argument("--h", type=float, help="largest time step")
     run.add_argument("--t-end", type=float, help="final time")
     run.add_argument("--samples", type=int, help="points drawn from λ at each step")
     run.add_argument("--sampling", choices=SAMPLINGS)
     run.add_argument("--transform", choices=TRANSFORMS)
     run.add_argument("--layers", type=int, help="layers K of the planar flow")
-    run.add_argument("--integrator", choices=TABLEAUX, default="midpoint")
+    run.add_argument("--integrator", choices=TABLEAUX, help="of the relaxed scheme")
     run.add_argument("--form", choices=FORMS, default="velocity")
-    run.add_argument("--metric", choices=["relaxed"], default="relaxed")
+    run.add_argument("--metric", choices=METRICS, default="relaxed")
+    run.add_argument("--psi", choices=["galerkin", "network"], default="galerkin")
+    run.add_argument("--targets", type=Path, metavar="FILE", help="solve every case of a file")
+    run.add_argument("--rotate", type=int, metavar="SEED", help="turn the problem at random")
     run.add_argument("--solver", choices=["minres", "dense"], help="products, or the matrix Ĝ")
     run.add_argument("--device", default="cpu", help="cpu, cuda or cuda:INDEX")
     run.add_argument("--dtype", choices=DTYPES)
@@ -67,7 +75,7 @@ def parser() -> Parser:
     return top
 
 
-def build(args: argparse.Namespace) -> tuple[Problem, Explicit]:
+def build(args: argparse.Namespace) -> tuple[Problem, Scheme]:
     """The problem and the scheme that the options name. Raises `ValueError` if they cannot be."""
     if args.name not in PROBLEMS:
         raise ValueError(f"NAME must be one of {', '.join(sorted(PROBLEMS))}, got {args.name!r}")
@@ -82,10 +90,29 @@ def build(args: argparse.Namespace) -> tuple[Problem, Explicit]:
         raise ValueError(f"--device {args.device} cannot be used: {reason}") from None
     options: dict[str, Any] = {"transform": args.transform, "layers": args.layers}
     options |= {"dtype": DTYPES.get(args.dtype), "seed": args.seed, "device": args.device}
+    options |= {"rotate": args.rotate}
+    if args.rotate is not None and args.name != "styblinski_tang_30d":
+        raise ValueError(f"--rotate is for styblinski_tang_30d, not {args.name}")
     problem = PROBLEMS[args.name](**{k: v for k, v in options.items() if v is not None})
     h = problem.h if args.h is None else args.h
+    return problem, make_scheme(args, problem, h)
+
+
+def make_scheme(args: argparse.Namespace, problem: Problem, h: float) -> Scheme:
+    """The scheme that the options name; refuses options that it would not use."""
+    metric = METRICS[args.metric]()
     solver = {"minres": Minres(), "dense": Dense(), None: problem.solver}[args.solver]
-    return problem, Explicit(h, args.integrator, args.form, solver)
+    if args.scheme == "relaxed":
+        if args.psi != "galerkin":
+            raise ValueError("--psi network belongs to --scheme bilevel")
+        return Explicit(h, args.integrator or problem.method, args.form, solver, metric)
+    if args.integrator or args.form != "velocity" or args.solver:
+        raise ValueError("--integrator, --form and --solver belong to --scheme relaxed")
+    if args.metric != "relaxed":
+        raise ValueError("--metric belongs to --scheme relaxed; --scheme bilevel is the other one")
+    if args.scheme == "implicit":
+        return ImplicitRelaxed(h)
+    return BiLevel(h) if args.psi == "galerkin" else BiLevelNetwork(h)
 
 
 def metrics(args: argparse.Namespace, run: Trajectory, result: Evaluation) -> dict[str, Any]:
@@ -127,8 +154,30 @@ def save_samples(problem: Problem, run: Trajectory, n: int, path: Path) -> None:
     np.savez(path, t=np.array(run.times), x=torch.stack(x).cpu().numpy())
 
 
+def targets_command(args: argparse.Namespace) -> int:
+    """Solve every case of the file with one setting; print a line a case, write metrics.json."""
+    if args.name != "ornstein_uhlenbeck":
+        raise ValueError(f"--targets is for ornstein_uhlenbeck, not {args.name}")
+    transform = args.transform or "planar"
+    cases = run_targets(
+        read_targets(args.targets), transform, args.samples, args.seed, not args.quiet
+    )
+    print(f"{'dim':>4}{'seed':>6}{'seconds':>9}   symmetric KL at t = 0.5 and 0.9")
+    for case in cases:
+        values = "  ".join(f"{x:.3e}" for x in case.get("symmetric_kl", [])) or case["status"]
+        print(f"{case['dim']:4}{case['seed']:6}{case['seconds']:9.1f}   {values}")
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)
+        settings = {"scheme": repr(SCHEME), "transform": transform, "seed": args.seed}
+        content = {"problem": args.name, "settings": settings, "times": TIMES, "cases": cases}
+        (args.out / "metrics.json").write_text(json.dumps(content, indent=1) + "\n")
+    return EXIT["completed" if all(c["status"] == "completed" for c in cases) else "failed"]
+
+
 def run_command(args: argparse.Namespace) -> int:
     """Run, print the table, write the files; the exit code says how the run ended."""
+    if args.targets:
+        return targets_command(args)
     problem, scheme = build(args)
     stored = args.out / "run.safetensors" if args.out else None
     resume = None

@@ -71,7 +71,7 @@ class GradientFields:
             i, j = torch.triu_indices(d, d, device=y.device)
             columns.append(y[:, i, None] * eye[j] + y[:, j, None] * eye[i])
             columns[-1] = columns[-1].transpose(1, 2)
-        elif d == 1:
+        elif self.degree >= 2:
             columns.append(torch.stack([y**p for p in range(1, self.degree)], 2))
         if self.features:
             generator = Generator().manual_seed(self.seed)

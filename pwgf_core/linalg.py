@@ -211,26 +211,32 @@ class Minres:
 
 @dataclass(frozen=True)
 class Dense:
-    """ξ = G† g from the eigenvalues of the matrix G, those below cutoff·λ_max taken as zero.
+    """ξ = (G + shift·λ_max I)† g from the eigenvalues of G, those below cutoff·λ_max left out.
 
     The "direct evaluation" of the slides: m² numbers of memory, m³ operations. A residual is
-    what the cut-off left of g; the status is `inconsistent` when it exceeds √cutoff.
+    what cut-off and shift leave of g; the status is `inconsistent` when it exceeds the root of
+    the larger of the two.
     """
 
     cutoff: float = 1e-10
+    shift: float = 0.0
 
     def __post_init__(self) -> None:
         check_positive("cutoff", self.cutoff)
+        if not 0 <= self.shift < math.inf:
+            raise ValueError(f"shift must be a finite number of at least 0, got {self.shift!r}")
 
     def solve(self, metric: RelaxedMetric, g: Tensor, previous: Solution | None) -> Solution:
         matrix = metric.dense()
         if not bool(torch.isfinite(matrix).all() and torch.isfinite(g).all()):
             return Solution(torch.zeros_like(g), math.inf, 1, Status.NON_FINITE, 0.0)
         values, vectors = torch.linalg.eigh(matrix)
-        keep = values > self.cutoff * values[-1]
+        largest = float(values[-1])
+        keep = values > self.cutoff * largest
         basis = vectors[:, keep]
-        x = basis @ ((basis.T @ g) / values[keep])
+        x = basis @ ((basis.T @ g) / (values[keep] + self.shift * largest))
         g_norm = _norm(g)
         residual = _norm(g - matrix @ x) / g_norm if g_norm else 0.0
-        status = Status.CONVERGED if residual <= math.sqrt(self.cutoff) else Status.INCONSISTENT
-        return Solution(x, residual, 1, status, float(values[-1]))
+        allowed = math.sqrt(max(self.cutoff, self.shift))
+        status = Status.CONVERGED if residual <= allowed else Status.INCONSISTENT
+        return Solution(x, residual, 1, status, largest)

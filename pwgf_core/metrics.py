@@ -10,8 +10,8 @@ import torch
 from torch import Tensor
 
 from .distributed import expectation
-from .errors import check_shape
-from .gradient_fields import GradientFields
+from .errors import check_choice, check_count, check_shape
+from .gradient_fields import KINDS, GradientFields
 from .transforms.base import Jacobian
 
 
@@ -124,6 +124,8 @@ class Wasserstein:
 
     With v among the fields the right-hand side E[Jᵀv] lies in the range of G on the sample.
     Keep the number of fields below n d/20: more would fit the sample and raise G towards Ĝ.
+
+    Raises `ValueError` for settings out of range.
     """
 
     features: int = 100
@@ -131,6 +133,13 @@ class Wasserstein:
     degree: int = 2
     floor: float = 0.1
     seed: int = 0
+
+    def __post_init__(self) -> None:
+        check_count("features", self.features, 0)
+        check_choice("kind", self.kind, KINDS)
+        check_count("degree", self.degree)
+        if not 0 <= self.floor <= 1:
+            raise ValueError(f"floor must be a number from 0 to 1, got {self.floor!r}")
 
     def __call__(self, jacobian: Jacobian, v: Tensor | None = None) -> WassersteinMetric:
         fields = GradientFields(jacobian.x, self.features, self.kind, self.degree, self.seed, v)

@@ -32,7 +32,8 @@ class Problem:
     """A gradient flow to solve: model, energy and first θ, with defaults for a run.
 
     `h` is the default time step, `samples` and `sampling` (`random`, `sobol` or `matched`) the
-    default number and kind of points drawn from λ at each step, `solver` the default linear solver.
+    default number and kind of points drawn from λ at each step, `method` the default explicit
+    method and `solver` the default linear solver.
 
     Raises `ValueError` for a θ of another shape than (m,) and for settings out of range.
     """
@@ -44,6 +45,7 @@ class Problem:
     h: float = 0.01
     samples: int = 2000
     sampling: str = "random"
+    method: str = "midpoint"
     solver: LinearSolver = field(default_factory=Minres)
     exact: Exact | None = None
     name: str = "problem"

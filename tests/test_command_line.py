@@ -67,6 +67,13 @@ def test_twenty_times_by_default(tmp_path: Path) -> None:
         ([*RUN, "--save-samples", "10"], "--out"),
         ([*RUN, "--checkpoint-every", "0"], "checkpoint_every"),
         ([*RUN, "--no-such-option"], "--no-such-option"),
+        ([*RUN, "--rotate", "1"], "--rotate"),
+        ([*RUN, "--psi", "network"], "--scheme bilevel"),
+        ([*RUN, "--scheme", "implicit", "--integrator", "rk4"], "--integrator"),
+        ([*RUN, "--scheme", "bilevel", "--metric", "wasserstein"], "--metric"),
+        ([*RUN, "--targets", "none.json"], "--targets"),
+        (["run", "ornstein_uhlenbeck", "--targets", "none.json"], "none.json"),
+        (["run", "aggregation_2d", "--transform", "planar"], "transform must be one of"),
         (["run", "ornstein_uhlenbeck_10d", "--layers", "-2"], "layers"),
         ([], "command"),
     ],
@@ -95,6 +102,38 @@ def test_resume_continues_and_refuses_other_settings(
     assert main([*SMALL, "--samples", "300", "--out", str(tmp_path), "--resume"]) == 2
     assert "samples=200 instead of samples=300" in capsys.readouterr().err
     assert main([*SMALL, "--out", str(tmp_path / "nothing"), "--resume"]) == 2
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["--scheme", "implicit"],
+        ["--scheme", "bilevel"],
+        ["--scheme", "bilevel", "--psi", "network"],
+        ["--metric", "wasserstein"],
+        ["--integrator", "adaptive"],
+    ],
+)
+def test_every_scheme_from_the_command_line(options: list[str], tmp_path: Path) -> None:
+    run = ["run", "ornstein_uhlenbeck", "--quiet", "--transform", "affine", "--samples", "200"]
+    run += ["--h", "0.1", "--t-end", "0.2", "--record", "2", "--out", str(tmp_path)]
+    assert main([*run, *options]) == 0
+    assert max(read(tmp_path)["errors"]["bures_w2"]) < 0.2  # of 0.7 to go; Adam is the slowest
+
+
+def test_targets_of_a_file(tmp_path: Path) -> None:
+    case = {"dim": 1, "seed": 3, "mean": [0.5], "cov": [[0.5]]}
+    case["published"] = {"peer": {"kl_train": [0.1, 0.2], "kl_target": [0.3, 0.4]}}
+    file = tmp_path / "targets.json"
+    file.write_text(json.dumps({"times": [0.5, 0.9], "cases": [case]}))
+    run = ["run", "ornstein_uhlenbeck", "--quiet", "--samples", "500", "--targets", str(file)]
+    assert main([*run, "--out", str(tmp_path)]) == 0
+    (row,) = read(tmp_path)["cases"]
+    assert {"dim", "seed", "symmetric_kl", "energy_distance", "seconds", "published"} <= set(row)
+    assert max(row["symmetric_kl"]) < 1e-3
+    assert row["published"]["peer"] == pytest.approx([0.4, 0.6])
+    file.write_text('{"cases": [{"dim": 2, "mean": [0.5], "cov": [[0.5]]}]}')
+    assert main(run) == 2
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends SIGINT")

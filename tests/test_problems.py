@@ -19,21 +19,35 @@ from pwgf_core import (
 )
 from pwgf_core.problems import TRANSFORMS
 
+REFUSED = {
+    ("ornstein_uhlenbeck", "residual"),
+    ("ornstein_uhlenbeck_10d", "residual"),
+    ("styblinski_tang_30d", "residual"),
+    ("aggregation_2d", "planar"),
+    ("aggregation_2d", "affine-planar"),
+}
+VALUES = ("mean_radius", "support_radius")  # reported beside their errors
 each = pytest.mark.parametrize("name", PROBLEM_NAMES)
 
 
 @each
 @pytest.mark.parametrize("transform", TRANSFORMS)
 def test_a_problem_starts_at_its_initial_law(name: str, transform: str) -> None:
+    if (name, transform) in REFUSED:
+        with pytest.raises(ValueError, match="transform must be one of affine"):
+            problem(name, transform=transform)
+        return
     start = problem(name, transform=transform, dtype=torch.float64)
     assert start.name == name
     assert start.exact is not None
-    z = start.model.reference.draw(4096, Generator().manual_seed(0), sampling="matched")
+    reference = start.model.reference
+    z = reference.draw(4096, Generator().manual_seed(0), sampling="matched")
     cloud = start.model.cloud(start.theta0, z)
     # exact for quadratic energies, to round-off; two per cent of a Sobol error elsewhere
     value = float(start.energy.value(cloud))
     assert value == pytest.approx(start.exact.energy(0.0), rel=2e-2)
-    assert max(start.exact.errors(cloud, 0.0).values()) < 2e-2
+    errors = start.exact.errors(cloud, 0.0)
+    assert max(v for k, v in errors.items() if k not in VALUES) < 2e-2
 
 
 @each

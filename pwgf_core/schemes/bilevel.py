@@ -41,6 +41,7 @@ class BiLevelNetwork:
 
     Each of `outer` steps on θ follows E[2Jᵀ∇ψ] + 2h∇F after `inner` steps on ψ, which minimise
     E|∇ψ(x) − u|² relative to E|u|². ψ is kept from one outer step and time step to the next.
+    Adam moves each parameter by at most about `outer` · `outer_rate` in a step, which limits h.
     For teaching: the closed form of `BiLevel` gives the same flow many times faster.
     """
 
@@ -78,22 +79,23 @@ class BiLevelNetwork:
         theta_adam = torch.optim.Adam([theta], lr=self.outer_rate)
         psi_adam = torch.optim.Adam([psi], lr=self.inner_rate)
         target = h * v  # where the step will go: ψ starts near its last fit
-        misfit = math.nan
+        misfit, size = math.nan, 0.0  # the fit is relative to √E|u|², which starts at zero
         for _ in range(self.outer):
             misfit = network.fit(psi, x, target, psi_adam, self.inner)
             with torch.no_grad():
                 cloud, jacobian = model.linearize(theta.detach(), z)
-                pull = expectation(jacobian.vjp(network.gradient(psi, x)), len(z))
+                pull = size * expectation(jacobian.vjp(network.gradient(psi, x)), len(z))
                 theta.grad = 2 * (pull + h * energy_gradient(energy, cloud, jacobian))
                 theta_adam.step()
                 target = model.transform.jacobian(theta.detach(), z).x - x
+                size = math.sqrt(float(expectation(target.square().sum(), len(z))))
         theta = theta.detach()
         if not bool(torch.isfinite(theta).all()):
             raise NumericalError(
                 f"theta is no longer finite at t = {state.t:.4g}; reduce the rates"
             )
         after = float(energy.value(model.linearize(theta, z)[0]))
-        moved = network.gradient(psi.detach(), x)
+        moved = size * network.gradient(psi.detach(), x)
         info = Info(
             h,
             before,

@@ -119,22 +119,21 @@ class Explicit:
             state, info, _ = self._attempt(problem, state, z, equal_step(self.h, limit))
             return state, info
         proposed = min(state.h or self.h / 100, self.h)
-        h, spent = min(proposed, limit), 0
+        h, spent = min(proposed, limit), 0  # cut short by the limit, the proposal stays
         while True:
             try:
                 after, info, error = self._attempt(problem, state, z, h)
             except NumericalError:
                 if h < SMALLEST * self.h:
                     raise
-                h /= 4
+                proposed = h = h / 4
                 continue
             spent += info.iterations
             factor = min(3.0, max(0.2, 0.9 * (self.tol / max(error, 1e-300)) ** (1 / 3)))
             if error <= self.tol or h < SMALLEST * self.h:
-                proposed = h * factor if h < proposed else max(proposed, h * factor)
-                after = replace(after, h=min(proposed, self.h))
+                after = replace(after, h=min(max(proposed, h * factor), self.h))
                 return after, replace(info, iterations=spent)
-            h *= min(factor, 0.9)
+            proposed = h = h * min(factor, 0.9)
 
     def _attempt(
         self, problem: Problem, state: State, z: Tensor, h: float

@@ -106,7 +106,10 @@ class Proximal:
         self.speed = float(expectation(v.square().sum(), len(z)))
         self.energy0 = float(problem.energy.value(cloud))
         self.metric = metric(jacobian, v)
-        scale = largest_eigenvalue(self.metric.matvec, self.metric.right_hand_side(v))
+        start = self.metric.right_hand_side(v)
+        if not bool(start.any()):  # an equilibrium
+            start = torch.ones_like(theta)
+        scale = largest_eigenvalue(self.metric.matvec, start)
         self.tau = tau * scale
         hessian = positive_part(problem.energy.hessian(cloud))
         curved = CurvedMetric(jacobian, inner=self.metric, hessian=hessian, h=h)
@@ -142,7 +145,9 @@ def _inverse(metric: RelaxedMetric, h: float) -> Callable[[Tensor], Tensor]:
     """g ↦ h·metric⁻¹g: a Cholesky factor for few parameters, a loose MINRES solve for many."""
     if metric.size > DENSE_LIMIT:
         return lambda g: h * minres(metric.matvec, g, tol=1e-2, max_iterations=50).x
-    factor = torch.linalg.cholesky(metric.dense())
+    factor, failed = torch.linalg.cholesky_ex(metric.dense())
+    if failed:
+        raise NumericalError("the matrix of the implicit step is singular; use a larger tau")
     return lambda g: h * torch.cholesky_solve(g[:, None], factor)[:, 0]
 
 
@@ -157,6 +162,8 @@ def minimise(
     theta = objective.theta
     value, gradient = objective(theta)
     first, slope0 = value, float(torch.linalg.vector_norm(gradient))
+    if not math.isfinite(first + slope0):
+        raise NumericalError("the energy or its gradient is not finite; check the input")
     pairs: list[tuple[Tensor, Tensor, Tensor]] = []
     status = Status.MAX_ITERATIONS
     iteration = 0

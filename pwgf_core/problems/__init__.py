@@ -1,0 +1,35 @@
+"""The book's problems, by name."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from ..errors import check_choice
+from ..state import Problem
+from .families import TRANSFORMS
+from .ornstein_uhlenbeck import ornstein_uhlenbeck, ornstein_uhlenbeck_10d
+from .plane_and_line import aggregation_2d, double_well_1d, porous_medium_2d
+from .styblinski_tang import styblinski_tang_30d
+
+__all__ = ["PROBLEMS", "TRANSFORMS", "problem"]
+
+PROBLEMS: dict[str, Callable[..., Problem]] = {
+    "ornstein_uhlenbeck": ornstein_uhlenbeck,
+    "ornstein_uhlenbeck_10d": ornstein_uhlenbeck_10d,
+    "styblinski_tang_30d": styblinski_tang_30d,
+    "aggregation_2d": aggregation_2d,
+    "porous_medium_2d": porous_medium_2d,
+    "double_well_1d": double_well_1d,
+}
+
+
+def problem(name: str, **options: object) -> Problem:
+    """The problem of that name; options are those of its function.
+
+    Raises `ValueError` for an unknown name.
+
+    >>> problem("ornstein_uhlenbeck_10d").model.transform
+    Planar(10, 80, scale=0.2, spread=0.3)
+    """
+    check_choice("problem", name, PROBLEMS)
+    return PROBLEMS[name](**options)

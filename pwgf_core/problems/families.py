@@ -1,0 +1,53 @@
+"""The transforms that problems offer by name."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import torch
+from torch import Generator, Tensor
+
+from ..energies import Energy
+from ..errors import check_choice, check_count
+from ..model import Cloud
+from ..transforms import Affine, Compose, Planar, Residual, Transform
+
+TRANSFORMS = ("planar", "affine", "affine-planar", "residual")
+
+
+def make_transform(
+    name: str,
+    dim: int,
+    layers: int | None,
+    *,
+    allowed: Collection[str] = TRANSFORMS,
+    scale: float = 1.0,
+    spread: float = 1.5,
+    frame: Tensor | None = None,
+    width: int = 64,
+) -> Transform:
+    """The named transform with K = `layers` layers or hidden units.
+
+    `planar` (K = 8d by default), `affine`, `affine-planar` (affine ∘ planar, K = 4d) or
+    `residual` (K = `width`). Raises `ValueError` for a name that is not `allowed`.
+    """
+    check_choice("transform", name, allowed)
+    if layers is not None:
+        check_count("layers", layers)
+    if name == "affine":
+        return Affine(dim)
+    if name == "residual":
+        return Residual(dim, width if layers is None else layers)
+    default = (8 if name == "planar" else 4) * dim
+    planar = Planar(dim, default if layers is None else layers, scale, spread, frame)
+    return planar if name == "planar" else Compose(Affine(dim), planar)
+
+
+def own_frame(energy: Energy, seed: int, dim: int) -> Tensor:
+    """The eigenvectors of ∇²V at a point drawn from N(0, I), as rows: a problem's own axes.
+
+    For a potential that is separable in any rotated coordinates these are the coordinate axes,
+    wherever the second derivatives differ.
+    """
+    x = torch.randn(1, dim, generator=Generator().manual_seed(seed), dtype=torch.float64)
+    return torch.linalg.eigh(energy.hessian(Cloud(x))[0]).eigenvectors.T.contiguous()

@@ -1,0 +1,64 @@
+"""The slides' numerical examples at full size, against their exact solutions."""
+
+from __future__ import annotations
+
+import pytest
+
+from pwgf_core import Explicit, Problem, evaluate, evolve, problem
+
+
+def solve(start: Problem, record: int, seed: int = 0, **settings: float) -> dict[str, list[float]]:
+    """Errors at the recorded times, without t = 0, with the energy's error among them."""
+    scheme = Explicit(start.h, start.method)
+    run = evolve(start, scheme, record=record, seed=seed, progress=False, **settings)  # type: ignore[arg-type]
+    assert run.status == "completed", run.message
+    result = evaluate(start, run)
+    assert start.exact is not None
+    energy = [
+        abs(f - start.exact.energy(t)) for f, t in zip(result.energy, result.times, strict=True)
+    ]
+    return {k: v[1:] for k, v in {**result.errors, "energy": energy}.items()}
+
+
+# Bounds: about twice the largest value measured over three seeds.
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_thirty_dimensions(seed: int) -> None:
+    errors = solve(problem("styblinski_tang_30d", seed=seed), 6, seed)
+    assert max(errors["marginal_w2"]) <= 0.012  # measured 0.0074
+    assert max(errors["energy"]) <= 0.06  # measured 0.038
+    assert errors["marginal_w2"][-1] <= 0.007  # measured 0.0051
+    assert errors["energy"][-1] <= 0.03  # measured 0.021
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("seed", [0, 1])
+def test_thirty_rotated_dimensions(seed: int) -> None:
+    errors = solve(problem("styblinski_tang_30d", seed=seed, rotate=seed + 1), 6, seed)
+    assert max(errors["marginal_w2"]) <= 0.01  # measured 0.0093
+
+
+def test_thirty_dimensions_begin_well() -> None:
+    start = problem("styblinski_tang_30d", layers=60)
+    errors = solve(start, 1, t_end=0.1, samples=500)
+    assert errors["marginal_w2"][-1] <= 0.02  # measured below 0.01
+
+
+@pytest.mark.slow
+def test_aggregation_in_two_dimensions() -> None:
+    errors = solve(problem("aggregation_2d"), 5)
+    assert errors["map_l2"][1] <= 0.006  # t = 2, measured 0.0031
+    assert errors["map_l2"][-1] <= 0.01  # t = 5, measured 0.0081
+    assert max(errors["mean_radius_error"]) <= 0.003
+
+
+def test_porous_medium_from_barenblatt_data() -> None:
+    errors = solve(problem("porous_medium_2d"), 2)
+    assert max(errors["map_l2"]) <= 1e-3
+    assert max(errors["support_radius_error"]) <= 1e-3
+
+
+def test_double_well() -> None:
+    errors = solve(problem("double_well_1d"), 4)
+    assert max(errors["marginal_w2"]) <= 2e-3  # measured 5e-4
+    assert max(errors["energy"]) <= 1e-3
