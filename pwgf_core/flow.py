@@ -268,12 +268,20 @@ def evaluation_cloud(problem: Problem, theta: Tensor, n: int = EVALUATION_SAMPLE
 
 
 def evaluate(problem: Problem, run: Trajectory, n: int = EVALUATION_SAMPLES) -> Evaluation:
-    """Energy F(θ) and the errors against the exact solution at every recorded time."""
+    """Energy F(θ) and the errors against the exact solution at every recorded time.
+
+    Both are NaN where a failed run has left a map that folds.
+    """
     energy: list[float] = []
     errors: dict[str, list[float]] = {}
     for t, theta in zip(run.times, run.thetas, strict=True):
-        cloud = evaluation_cloud(problem, theta, n)
-        energy.append(float(problem.energy.value(cloud)))
-        for name, value in (problem.exact.errors(cloud, t) if problem.exact else {}).items():
-            errors.setdefault(name, []).append(value)
+        try:
+            cloud = evaluation_cloud(problem, theta, n)
+            value = float(problem.energy.value(cloud))
+            found = problem.exact.errors(cloud, t) if problem.exact else {}
+        except NumericalError:  # ρ_θ has no density: the map folds on the evaluation's points
+            value, found = math.nan, dict.fromkeys(errors, math.nan)
+        energy.append(value)
+        for name, error in found.items():
+            errors.setdefault(name, []).append(error)
     return Evaluation(list(run.times), energy, errors)
