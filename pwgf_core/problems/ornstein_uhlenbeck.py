@@ -52,7 +52,7 @@ def ornstein_uhlenbeck(
         t_end=1.0,
         h=0.02,
         samples=2000,
-        sampling="matched" if transform == "affine" else "random",
+        sampling="matched",
         solver=Minres(tol=1e-12, shift=0.0) if transform == "affine" else Minres(),
         exact=exact,
         name="ornstein_uhlenbeck",
