@@ -31,6 +31,7 @@ from .diagnostics import (
 )
 from .energies import Energy, Entropy, Interaction, PorousMedium, Potential, QuarticInteraction
 from .errors import NumericalError
+from .evaluation import Evaluation, evaluate, evaluation_cloud
 from .exact import (
     Aggregation2D,
     BarenblattSolution,
@@ -45,7 +46,7 @@ from .exact import (
     gaussian_proximal_step,
     particle_flow,
 )
-from .flow import Evaluation, Trajectory, evaluate, evaluation_cloud, evolve, step_generator
+from .flow import Trajectory, evolve, step_generator
 from .gradient_fields import GradientFields
 from .initial import InitialFit, fit_initial
 from .linalg import Dense, Minres, Solution, Status, minres

@@ -14,7 +14,8 @@ import torch
 from tqdm.std import tqdm
 
 from . import __version__
-from .flow import Evaluation, Scheme, Trajectory, evaluate, evaluation_cloud, evolve
+from .evaluation import Evaluation, evaluate, evaluation_cloud
+from .flow import Scheme, Trajectory, evolve
 from .linalg import Dense, Minres
 from .metrics import Relaxed, Wasserstein
 from .problems import PROBLEMS, TRANSFORMS

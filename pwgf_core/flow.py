@@ -1,4 +1,4 @@
-"""The only time loop, the record of a run, and its comparison with an exact solution."""
+"""The only time loop, and the record of a run."""
 
 from __future__ import annotations
 
@@ -21,12 +21,9 @@ from tqdm.std import tqdm
 
 from .errors import NumericalError, check_choice, check_count, check_positive
 from .linalg import Solution, Status
-from .model import Cloud
 from .reference import SAMPLINGS
 from .state import Info, Problem, State
 
-EVALUATION_SAMPLES = 65536
-EVALUATION_SEED = 20220601
 BAR = "{l_bar}{bar}| t = {n:.3g} of {total:.3g} [{elapsed}<{remaining}{postfix}]"
 
 
@@ -245,43 +242,3 @@ def _append(run: Trajectory, info: Info, state: State, recorded: bool) -> None:
         run.times.append(state.t)
         run.thetas.append(state.theta)
     run.state = state
-
-
-@dataclass(frozen=True)
-class Evaluation:
-    """Energy and named errors at the times of a run, one float per time."""
-
-    times: list[float]
-    energy: list[float]
-    errors: dict[str, list[float]]
-
-
-def evaluation_cloud(problem: Problem, theta: Tensor, n: int = EVALUATION_SAMPLES) -> Cloud:
-    """ρ_θ on a fixed sample in double precision: matched Sobol points, or the best λ can draw.
-
-    The points depend on n alone, not on the run: no step has seen them.
-    """
-    generator = Generator().manual_seed(EVALUATION_SEED)
-    reference = problem.model.reference
-    z = reference.draw(n, generator, torch.float64, reference.samplings[-1]).to(theta)
-    return problem.model.cloud(theta, z)
-
-
-def evaluate(problem: Problem, run: Trajectory, n: int = EVALUATION_SAMPLES) -> Evaluation:
-    """Energy F(θ) and the errors against the exact solution at every recorded time.
-
-    Both are NaN where a failed run has left a map that folds.
-    """
-    energy: list[float] = []
-    errors: dict[str, list[float]] = {}
-    for t, theta in zip(run.times, run.thetas, strict=True):
-        try:
-            cloud = evaluation_cloud(problem, theta, n)
-            value = float(problem.energy.value(cloud))
-            found = problem.exact.errors(cloud, t) if problem.exact else {}
-        except NumericalError:  # ρ_θ has no density: the map folds on the evaluation's points
-            value, found = math.nan, dict.fromkeys(errors, math.nan)
-        energy.append(value)
-        for name, error in found.items():
-            errors.setdefault(name, []).append(error)
-    return Evaluation(list(run.times), energy, errors)

@@ -13,8 +13,9 @@ from torch.distributions import MultivariateNormal
 from tqdm.std import tqdm
 
 from .diagnostics import energy_distance, symmetric_kl
+from .evaluation import EVALUATION_SEED
 from .exact import OrnsteinUhlenbeck
-from .flow import EVALUATION_SEED, evolve
+from .flow import evolve
 from .linalg import Minres
 from .problems.ornstein_uhlenbeck import ornstein_uhlenbeck
 from .reference import Gaussian
