@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import json
 import sys
 import warnings
+from collections import Counter
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,17 +18,19 @@ from tqdm.std import tqdm
 from . import __version__
 from .evaluation import Evaluation, evaluate, evaluation_cloud
 from .flow import Scheme, Trajectory, evolve
-from .linalg import Dense, Minres
+from .linalg import Dense, Minres, Status
 from .metrics import Relaxed, Wasserstein
 from .problems import PROBLEMS, TRANSFORMS
+from .problems.styblinski_tang import FRAMES
 from .reference import SAMPLINGS
-from .schemes import BiLevel, BiLevelNetwork, Explicit, ImplicitRelaxed
+from .schemes import BiLevel, BiLevelNetwork, Explicit, ImplicitRelaxed, LinearlyImplicit
 from .schemes.explicit import FORMS, TABLEAUX
 from .state import Problem
 from .targets import SCHEME, TIMES, read_targets, run_targets
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
-SCHEMES = ("relaxed", "implicit", "bilevel")
+SCHEMES = ("relaxed", "implicit", "linearly-implicit", "bilevel")
+SOLVERS = {"minres": Minres, "dense": Dense}
 METRICS = {"relaxed": Relaxed, "wasserstein": Wasserstein}
 EXIT = {"completed": 0, "failed": 1, "interrupted": 130}
 
@@ -59,7 +63,8 @@ def parser() -> Parser:
     run.add_argument("--psi", choices=["galerkin", "network"], default="galerkin")
     run.add_argument("--targets", type=Path, metavar="FILE", help="solve every case of a file")
     run.add_argument("--rotate", type=int, metavar="SEED", help="turn the problem at random")
-    run.add_argument("--solver", choices=["minres", "dense"], help="products, or the matrix Ĝ")
+    run.add_argument("--frame", choices=FRAMES, help="first directions of the planar layers")
+    run.add_argument("--solver", choices=SOLVERS, help="products, or the matrix Ĝ")
     run.add_argument("--device", default="cpu", help="cpu, cuda or cuda:INDEX")
     run.add_argument("--dtype", choices=DTYPES)
     run.add_argument("--seed", type=int, default=0)
@@ -89,28 +94,33 @@ def build(args: argparse.Namespace) -> tuple[Problem, Scheme]:
     except (RuntimeError, AssertionError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(f"--device {args.device} cannot be used: {reason}") from None
-    options: dict[str, Any] = {"transform": args.transform, "layers": args.layers}
+    factory = PROBLEMS[args.name]
+    options = {name: getattr(args, name) for name in ("transform", "layers", "rotate", "frame")}
     options |= {"dtype": DTYPES.get(args.dtype), "seed": args.seed, "device": args.device}
-    options |= {"rotate": args.rotate}
-    if args.rotate is not None and args.name != "styblinski_tang_30d":
-        raise ValueError(f"--rotate is for styblinski_tang_30d, not {args.name}")
-    problem = PROBLEMS[args.name](**{k: v for k, v in options.items() if v is not None})
+    given = {name: value for name, value in options.items() if value is not None}
+    for name in given:
+        if name not in inspect.signature(factory).parameters:
+            raise ValueError(f"--{name} is not an option of {args.name}")
+    problem = factory(**given)
     h = problem.h if args.h is None else args.h
     return problem, make_scheme(args, problem, h)
 
 
 def make_scheme(args: argparse.Namespace, problem: Problem, h: float) -> Scheme:
     """The scheme that the options name; refuses options that it would not use."""
+    explicit, linear = args.scheme == "relaxed", args.scheme == "linearly-implicit"
+    if args.psi != "galerkin" and args.scheme != "bilevel":
+        raise ValueError("--psi network belongs to --scheme bilevel")
+    if (args.integrator or args.form != "velocity") and not explicit:
+        raise ValueError("--integrator and --form belong to --scheme relaxed")
+    if (args.solver or args.metric != "relaxed") and not (explicit or linear):
+        raise ValueError("--solver and --metric belong to --scheme relaxed or linearly-implicit")
     metric = METRICS[args.metric]()
-    solver = {"minres": Minres(), "dense": Dense(), None: problem.solver}[args.solver]
-    if args.scheme == "relaxed":
-        if args.psi != "galerkin":
-            raise ValueError("--psi network belongs to --scheme bilevel")
+    solver = SOLVERS[args.solver]() if args.solver else problem.solver
+    if explicit:
         return Explicit(h, args.integrator or problem.method, args.form, solver, metric)
-    if args.integrator or args.form != "velocity" or args.solver:
-        raise ValueError("--integrator, --form and --solver belong to --scheme relaxed")
-    if args.metric != "relaxed":
-        raise ValueError("--metric belongs to --scheme relaxed; --scheme bilevel is the other one")
+    if linear:
+        return LinearlyImplicit(h, solver, metric)
     if args.scheme == "implicit":
         return ImplicitRelaxed(h)
     return BiLevel(h) if args.psi == "galerkin" else BiLevelNetwork(h)
@@ -168,7 +178,6 @@ def targets_command(args: argparse.Namespace) -> int:
         values = "  ".join(f"{x:.3e}" for x in case.get("symmetric_kl", [])) or case["status"]
         print(f"{case['dim']:4}{case['seed']:6}{case['seconds']:9.1f}   {values}")
     if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)
         settings = {"scheme": repr(SCHEME), "transform": transform, "seed": args.seed}
         content = {"problem": args.name, "settings": settings, "times": TIMES, "cases": cases}
         (args.out / "metrics.json").write_text(json.dumps(content, indent=1) + "\n")
@@ -177,6 +186,8 @@ def targets_command(args: argparse.Namespace) -> int:
 
 def run_command(args: argparse.Namespace) -> int:
     """Run, print the table, write the files; the exit code says how the run ended."""
+    if args.out:
+        args.out.mkdir(parents=True, exist_ok=True)  # before the work, not after it
     if args.targets:
         return targets_command(args)
     problem, scheme = build(args)
@@ -204,6 +215,9 @@ def run_command(args: argparse.Namespace) -> int:
     result = evaluate(problem, run)
     tqdm.write(table(problem, result))
     print(f"{run.status} after {run.state.step} steps, {run.seconds:.1f} s. {run.message}".rstrip())
+    for status, count in Counter(run.history.get("status", [])).items():
+        if status != Status.CONVERGED:
+            print(f"{count} of them ended with {status}: {Status(status).advice}")
     if args.out:
         text = json.dumps(metrics(args, run, result), indent=1)
         (args.out / "metrics.json").write_text(text + "\n")

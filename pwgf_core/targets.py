@@ -24,7 +24,7 @@ from .state import Problem
 
 TIMES = (0.5, 0.9)
 POINTS = 16384
-SCHEME = Explicit(0.2, "adaptive", tol=3e-3, solver=Minres())
+SCHEME = Explicit(0.2, "adaptive", tol=1e-3, solver=Minres(tol=1e-4))
 
 
 def read_targets(path: str | PathLike[str]) -> dict[str, Any]:
@@ -102,4 +102,4 @@ def compare(problem: Problem, theta: torch.Tensor, t: float) -> tuple[float, flo
         return model.transform(theta, model.transform.inverse(theta, points))
 
     skl = symmetric_kl(x, lambda p: model.log_prob(theta, p), y, law.log_prob, round_trip)
-    return skl, energy_distance(x[:4096], y[:4096])
+    return skl, energy_distance(x[:4096], y[:4096], distinct=False)

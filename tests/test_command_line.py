@@ -67,7 +67,9 @@ def test_twenty_times_by_default(tmp_path: Path) -> None:
         ([*RUN, "--save-samples", "10"], "--out"),
         ([*RUN, "--checkpoint-every", "0"], "checkpoint_every"),
         ([*RUN, "--no-such-option"], "--no-such-option"),
-        ([*RUN, "--rotate", "1"], "--rotate"),
+        ([*RUN, "--rotate", "1"], "--rotate is not an option of ornstein_uhlenbeck_10d"),
+        ([*RUN, "--frame", "own"], "--frame is not an option of ornstein_uhlenbeck_10d"),
+        ([*RUN, "--frame", "crooked"], "--frame"),
         ([*RUN, "--psi", "network"], "--scheme bilevel"),
         ([*RUN, "--scheme", "implicit", "--integrator", "rk4"], "--integrator"),
         ([*RUN, "--scheme", "bilevel", "--metric", "wasserstein"], "--metric"),
@@ -104,10 +106,26 @@ def test_resume_continues_and_refuses_other_settings(
     assert main([*SMALL, "--out", str(tmp_path / "nothing"), "--resume"]) == 2
 
 
+def test_a_folder_that_cannot_be_made_is_refused_before_the_run(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "file").write_text("")
+    assert main([*RUN, "--h", "1e-6", "--out", str(tmp_path / "file")]) == 2  # a run of days
+    assert "file" in capsys.readouterr().err
+
+
+def test_unfinished_solves_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    network = ["run", "ornstein_uhlenbeck", "--quiet", "--scheme", "bilevel", "--psi", "network"]
+    assert main([*network, "--h", "0.1", "--t-end", "0.1", "--samples", "50", "--record", "1"]) == 0
+    assert "1 of them ended with max_iterations" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     "options",
     [
         ["--scheme", "implicit"],
+        ["--scheme", "linearly-implicit"],
+        ["--scheme", "linearly-implicit", "--solver", "dense", "--metric", "wasserstein"],
         ["--scheme", "bilevel"],
         ["--scheme", "bilevel", "--psi", "network"],
         ["--metric", "wasserstein"],

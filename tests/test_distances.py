@@ -154,6 +154,17 @@ def test_energy_distance_against_a_double_loop(generator: Generator) -> None:
     assert energy_distance(x, y, block=3) == pytest.approx(expected, rel=1e-12)
 
 
+def test_energy_distance_between_point_sets(generator: Generator) -> None:
+    # over all pairs it is a squared distance of measures: 0 on itself, else positive
+    x, y = normal(generator, 30, 2), normal(generator, 30, 2)
+    assert energy_distance(x, x, distinct=False) == pytest.approx(0, abs=1e-12)
+    assert energy_distance(x, y, distinct=False) > 0
+    # the pairs of a point with itself are 1/n of all
+    gap = energy_distance(x, y, distinct=False) - energy_distance(x, y)
+    within = sum(float(torch.cdist(a, a).sum()) / (30 * 29 * 30) for a in (x, y))
+    assert gap == pytest.approx(within, rel=1e-10)
+
+
 def test_energy_distance_of_gaussians_on_the_line(generator: Generator) -> None:
     # E|N(m, s²)| = s √(2/π) e^{−m²/2s²} + m erf(m/s√2), with s² = 2 for a difference.
     n, m = 4000, 1.5

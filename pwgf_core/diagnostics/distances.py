@@ -122,16 +122,20 @@ def _discrete(x: Tensor, y: Tensor) -> float:
     return math.sqrt(max(0.0, float(value)))
 
 
-def energy_distance(x: Tensor, y: Tensor, block: int = 2**22) -> float:
-    """2E|x − y| − E|x − x′| − E|y − y′| of samples x (n, d) and y (k, d), over distinct pairs.
+def energy_distance(x: Tensor, y: Tensor, distinct: bool = True, block: int = 2**22) -> float:
+    """2E|x − y| − E|x − x′| − E|y − y′| of samples x (n, d) and y (k, d).
 
-    It estimates, without bias, a squared distance that vanishes only between equal laws; so it
-    may come out slightly below 0. At most `block` pairs are held in memory at a time.
+    Over pairs of `distinct` points it estimates, without bias for independent points, a squared
+    distance that vanishes only between equal laws; so it may come out slightly below 0. Over all
+    pairs it is that distance between the two point sets themselves, never below 0 but too large
+    for random ones: for low-discrepancy points. At most `block` pairs are in memory at a time.
 
     Source: G. J. Székely, M. L. Rizzo, Energy statistics, J. Stat. Plan. Inference 143, 2013.
 
     >>> energy_distance(torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [1.0]]))
     0.0
+    >>> energy_distance(torch.tensor([[0.0], [2.0]]), torch.tensor([[1.0], [1.0]]), distinct=False)
+    1.0
     """
     x, y = _points(x, y)
     check_count("block", block)
@@ -141,5 +145,5 @@ def energy_distance(x: Tensor, y: Tensor, block: int = 2**22) -> float:
         rows = max(1, block // len(b))
         return sum(float(torch.cdist(part, b).sum()) for part in a.split(rows))
 
-    within = total(x, x) / (n * (n - 1)) + total(y, y) / (k * (k - 1))
+    within = total(x, x) / (n * (n - distinct)) + total(y, y) / (k * (k - distinct))
     return 2 * total(x, y) / (n * k) - within

@@ -21,6 +21,24 @@ class Energy(ABC):
     >>> cloud = Cloud(torch.ones(4, 3), log_rho=torch.zeros(4), score=torch.ones(4, 3))
     >>> float(F.value(cloud)), F.velocity(cloud)[0]
     (1.5, tensor([-3., -3., -3.]))
+
+    An energy of one's own, ∫ρ Σ_i log cosh x_i + ∫ρ log ρ written as one class, in two schemes:
+
+    >>> class Wells(Energy):
+    ...     def value(self, cloud):
+    ...         return (cloud.x.cosh().log().sum(1) + cloud.log_rho).mean()
+    ...     def velocity(self, cloud):
+    ...         return -cloud.x.tanh() - cloud.score
+    >>> from pwgf_core import Explicit, Gaussian, ImplicitRelaxed, Planar, Problem, PushForward
+    >>> from pwgf_core import check_gradient, evolve
+    >>> model, g = PushForward(Gaussian(2), Planar(2, 8)), torch.Generator().manual_seed(0)
+    >>> theta, z = model.transform.init(g), Gaussian(2).draw(4000, g, sampling="matched")
+    >>> _ = check_gradient(Wells(), model, theta, z)  # raises unless value and velocity agree
+    >>> for scheme in (Explicit(h=0.1), ImplicitRelaxed(h=0.1)):
+    ...     run = evolve(Problem(model, Wells(), theta), scheme, t_end=0.5, progress=False)
+    ...     print(run.status, run.history["energy"][-1] < run.history["energy"][0])
+    completed True
+    completed True
     """
 
     @abstractmethod

@@ -6,6 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..energies import Entropy, Potential
+from ..errors import check_choice
 from ..exact import FokkerPlanck1D, Separable
 from ..linalg import Minres
 from ..model import PushForward
@@ -14,6 +15,7 @@ from ..state import Problem
 from .families import make_transform, own_frame
 
 FAMILIES = ("planar", "affine", "affine-planar")
+FRAMES = ("own", "axes", "random")
 
 
 def well(x: Tensor) -> Tensor:
@@ -50,18 +52,21 @@ def styblinski_tang_30d(
     device: torch.device | str = "cpu",
     *,
     rotate: int | None = None,
+    frame: str = "own",
 ) -> Problem:
     """Fokker–Planck equation in thirty dimensions, V(x) = Σ_i (y_i⁴ − 16y_i² + 5y_i)/50, y = Qx.
 
     D = 1, ρ_0 = N(0, I), Q the identity, or a random rotation of seed `rotate`. The exact law is
-    a product of thirty flows on the line. The planar layers start in the problem's own frame,
-    the eigenvectors of ∇²V at a sample point drawn from `seed`: Q is not told to the model.
+    a product of thirty flows on the line. The planar layers start in the problem's `own` frame,
+    the eigenvectors of ∇²V at a sample point drawn from `seed`: Q is not told to the model. For
+    comparison, `frame` may also be the `axes` of x or one `random` frame.
     """
+    check_choice("frame", frame, FRAMES)
     dim, dtype = 30, dtype or torch.float32
     eye = torch.eye(dim, dtype=torch.float64)
     turn = eye if rotate is None else random_rotation(dim, rotate)
-    frame = own_frame(rotated_wells(turn), seed, dim)
-    family = make_transform(transform, dim, layers, allowed=FAMILIES, frame=frame)
+    first = {"own": own_frame(rotated_wells(turn), seed, dim), "axes": eye, "random": None}[frame]
+    family = make_transform(transform, dim, layers, allowed=FAMILIES, frame=first)
     law = FokkerPlanck1D(well, lambda x: torch.exp(-(x**2) / 2), (-10, 10))
     return Problem(
         PushForward(Gaussian(dim), family),

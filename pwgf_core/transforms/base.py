@@ -21,6 +21,25 @@ class Transform(ABC):
     A subclass sets `dim` (d) and `n_params` (m) and gives `init` and `__call__`, written with
     differentiable torch operations. Everything else has a default that works for any such map
     and that a subclass may override by something faster.
+
+    A family of one's own, x_i = z_i e^{a_i} + b_i + c_i sin z_i, in two schemes:
+
+    >>> class Wavy(Transform):
+    ...     dim, n_params = 2, 6
+    ...     def init(self, generator, dtype=torch.float64, device="cpu"):
+    ...         return torch.zeros(6, dtype=dtype, device=device)
+    ...     def __call__(self, theta, z):
+    ...         a, b, c = theta.reshape(3, 2)
+    ...         return z * a.exp() + b + c * z.sin()
+    >>> from pwgf_core import Explicit, ImplicitRelaxed, check_jacobian, evolve, problem
+    >>> from dataclasses import replace
+    >>> check_jacobian(Wavy(), torch.ones(6).double(), torch.ones(3, 2).double())  # or raises
+    >>> p = problem("ornstein_uhlenbeck", transform="affine")
+    >>> p = replace(p, model=replace(p.model, transform=Wavy()), theta0=torch.zeros(6).double())
+    >>> for scheme in (Explicit(h=0.1), ImplicitRelaxed(h=0.1)):
+    ...     print(evolve(p, scheme, samples=500, progress=False).status)
+    completed
+    completed
     """
 
     dim: int
