@@ -33,7 +33,7 @@ class Transform(ABC):
     ...         return z * a.exp() + b + c * z.sin()
     >>> from pwgf_core import Explicit, ImplicitRelaxed, check_jacobian, evolve, problem
     >>> from dataclasses import replace
-    >>> check_jacobian(Wavy(), torch.ones(6).double(), torch.ones(3, 2).double())  # or raises
+    >>> _ = check_jacobian(Wavy(), torch.ones(6).double(), torch.ones(3, 2).double())  # or raises
     >>> p = problem("ornstein_uhlenbeck", transform="affine")
     >>> p = replace(p, model=replace(p.model, transform=Wavy()), theta0=torch.zeros(6).double())
     >>> for scheme in (Explicit(h=0.1), ImplicitRelaxed(h=0.1)):
