@@ -31,11 +31,12 @@ class Transform(ABC):
     ...     def __call__(self, theta, z):
     ...         a, b, c = theta.reshape(3, 2)
     ...         return z * a.exp() + b + c * z.sin()
-    >>> from pwgf_core import Explicit, ImplicitRelaxed, check_jacobian, evolve, problem
+    >>> from pwgf_core import Explicit, Gaussian, ImplicitRelaxed, PushForward
+    >>> from pwgf_core import check_jacobian, evolve, problem
     >>> from dataclasses import replace
     >>> _ = check_jacobian(Wavy(), torch.ones(6).double(), torch.ones(3, 2).double())  # or raises
-    >>> p = problem("ornstein_uhlenbeck", transform="affine")
-    >>> p = replace(p, model=replace(p.model, transform=Wavy()), theta0=torch.zeros(6).double())
+    >>> p, model = problem("ornstein_uhlenbeck"), PushForward(Gaussian(2), Wavy())
+    >>> p = replace(p, model=model, theta0=torch.zeros(6).double())
     >>> for scheme in (Explicit(h=0.1), ImplicitRelaxed(h=0.1)):
     ...     print(evolve(p, scheme, samples=500, progress=False).status)
     completed
