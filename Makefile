@@ -14,7 +14,7 @@ BOOK_FILES := _config.yml _toc.yml $(CHAPTERS) $(wildcard book/*.md book/*.bib b
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book test test-all bench lab serve notebooks lint check-notebooks chromium vendor clean
+.PHONY: help book pdf test test-all bench lab serve notebooks lint check-notebooks chromium vendor clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -31,6 +31,11 @@ test-all: lint book chromium ## the same with the slow tests, the notebooks unde
 	for threads in 1 2; do \
 		OMP_NUM_THREADS=$$threads $(BIN)/python book/tools/check_notebooks.py || exit 1; \
 	done
+
+pdf: $(BOOK_FILES) | chromium ## print the book: _build/book.pdf
+	@$(BIN)/jupyter-book build . --builder singlehtml --quiet -W -n --keep-going >/dev/null
+	@$(BIN)/python book/tools/pdf.py _build/singlehtml/book/intro.html _build/book.pdf
+	@echo "The book: _build/book.pdf"
 
 bench: $(VENV)/.bench ## measure speed against other libraries
 	$(BIN)/python tests/benchmarks/run.py
@@ -55,7 +60,7 @@ check-notebooks: $(VENV)/.test ## execute the stored notebooks and compare their
 	$(BIN)/python book/tools/check_notebooks.py
 
 chromium: $(VENV)/.test # a browser for the tests, unless there is one
-	@$(BIN)/python tests/book/chromium.py 2>/dev/null \
+	@$(BIN)/python book/tools/chromium.py 2>/dev/null \
 		|| $(BIN)/python -m playwright install chromium || true
 
 vendor: $(VENV)/.book ## fetch the book's JavaScript and fonts again (needs npm)
