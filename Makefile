@@ -9,7 +9,7 @@ BIN := $(VENV)/bin
 SITE := _build/html/index.html
 CHAPTERS := $(wildcard book/*.ipynb)
 BOOK_FILES := _config.yml _toc.yml $(CHAPTERS) $(wildcard book/*.md book/*.bib book/tools/*.py) \
-	$(shell find book/_static -type f)
+	$(shell find book/_static -type f) $(shell find pwgf_core -name '*.py')
 
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
