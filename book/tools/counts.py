@@ -7,6 +7,7 @@ check a claim, exercises with a solution, widgets, and the rows of the closing t
 
 import re
 import sys
+from itertools import pairwise
 from pathlib import Path
 
 import nbformat
@@ -22,8 +23,7 @@ PROVED = re.compile(r"^:{3,}\{prf:(?:theorem|proposition|lemma|corollary|proof)\
 def proofs(text: str) -> int:
     """Number of statements that a proof follows before the next statement."""
     kinds = [found[0].rstrip("}").split(":")[-1] for found in PROVED.finditer(text)]
-    pairs = zip(kinds, kinds[1:], strict=False)
-    return sum(first != "proof" and second == "proof" for first, second in pairs)
+    return sum(first != "proof" and second == "proof" for first, second in pairwise(kinds))
 
 
 def exercises(text: str) -> int:

@@ -130,8 +130,8 @@ def gaussian_speed(path: GaussianPath, t: float) -> float:
     3.0
     """
     at = torch.tensor(t, dtype=torch.float64)
-    (_, c), (dm, dc) = torch.func.jvp(path, (at,), (torch.ones_like(at),))
-    return math.sqrt(gaussian_metric(c, dm, dc))
+    point, tangent = torch.func.jvp(path, (at,), (torch.ones_like(at),))[:2]
+    return math.sqrt(gaussian_metric(point[1], *tangent))
 
 
 def gaussian_action(path: GaussianPath, nodes: int = 24) -> float:

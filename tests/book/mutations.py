@@ -73,9 +73,11 @@ MUTATIONS = [
         METRIC,
         "pwgf_core.gaussian_geodesic",
         "the straight line of covariances",
-        lambda right: lambda t, m0, c0, m1, c1: (
-            (1 - t) * m0 + t * m1,
-            (1 - t) * c0 + t * c1,
+        lambda right: (
+            lambda t, m0, c0, m1, c1: (
+                (1 - t) * m0 + t * m1,
+                (1 - t) * c0 + t * c1,
+            )
         ),
     ),
     Mutation(METRIC, "pwgf_core.gaussian_action", "half the action", scaled(0.5)),
