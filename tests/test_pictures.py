@@ -4,8 +4,9 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.patches import Ellipse
 
-from pwgf_core import plots, widgets
+from pwgf_core import gaussian_geodesic, gaussian_w2, plots, widgets
 
 MEAN = torch.tensor([1.0, -1.0, 0.0])
 COVARIANCE = torch.tensor([[2.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 3.0]])
@@ -38,6 +39,31 @@ def test_curves_draw_vectors_and_logarithms() -> None:
     fig = plots.curves([0.0, 1.0], panels, log=["a"])
     assert fig.axes[0].get_yscale() == "log"
     assert len(fig.axes[1].lines) == 2
+
+
+def test_linear_fields_show_the_gaussian_before_and_after() -> None:
+    c, rotation = COVARIANCE[:2, :2].double(), torch.tensor([[0.0, -1.0], [1.0, 0.0]]).double()
+    fig = plots.linear_fields({"a quarter": rotation, "no field": 0 * rotation}, c, np.pi / 2)
+    assert [a.get_title() for a in fig.axes] == ["a quarter", "no field"]
+    turned, still = ([p for p in a.patches if isinstance(p, Ellipse)] for a in fig.axes)
+    # A quarter turn exchanges the axes: the angles differ by 90°, modulo 180°.
+    angle = turned[1].get_angle() - turned[0].get_angle()
+    assert angle % 180 == pytest.approx(90)
+    assert still[1].get_angle() == pytest.approx(still[0].get_angle())
+    widths = [(p.get_width(), p.get_height()) for p in (*turned, *still)]
+    assert np.ptp(widths, axis=0) == pytest.approx(0, abs=1e-12)  # rounding
+    assert not plt.get_fignums()
+
+
+def test_gaussian_paths_show_squared_speeds() -> None:
+    m, c = MEAN[:2].double(), COVARIANCE[:2, :2].double()
+    ends = (m, c, -m, torch.eye(2).double())
+    fig = plots.gaussian_paths({"geodesic": lambda t: gaussian_geodesic(t, *ends)}, 0.5)
+    left, right = fig.axes
+    assert len(left.patches) == 3  # both ends, and the path at t
+    heights = right.lines[0].get_ydata()
+    assert heights == pytest.approx(gaussian_w2(*ends) ** 2, rel=1e-9)  # constant speed
+    assert not plt.get_fignums()
 
 
 def test_the_player_links_slider_play_and_pictures() -> None:

@@ -20,7 +20,8 @@ def moments(x: Tensor) -> tuple[Tensor, Tensor]:
     return mean, expectation(centred.T @ centred, len(x))
 
 
-def _sqrt(c: Tensor) -> Tensor:
+def psd_sqrt(c: Tensor) -> Tensor:
+    """The square root of a symmetric positive semi-definite matrix."""
     values, vectors = torch.linalg.eigh(c)
     return (vectors * values.clamp(min=0).sqrt()) @ vectors.T
 
@@ -35,8 +36,8 @@ def gaussian_w2(m1: Tensor, c1: Tensor, m2: Tensor, c2: Tensor) -> float:
     >>> round(gaussian_w2(zero, eye, zero, 4 * eye), 6)
     1.414214
     """
-    root = _sqrt(c1.double())
-    cross = _sqrt(root @ c2.double() @ root)
+    root = psd_sqrt(c1.double())
+    cross = psd_sqrt(root @ c2.double() @ root)
     bures = torch.trace(c1.double()) + torch.trace(c2.double()) - 2 * torch.trace(cross)
     return math.sqrt(max(0.0, float((m1.double() - m2.double()).square().sum() + bures)))
 

@@ -2,6 +2,15 @@
 
 from .aggregation import Aggregation2D
 from .barenblatt import BarenblattSolution
+from .bures import (
+    gaussian_action,
+    gaussian_geodesic,
+    gaussian_metric,
+    gaussian_speed,
+    gradient_part,
+    lyapunov,
+    optimal_matrix,
+)
 from .finite_volume import FiniteVolume1D, FokkerPlanck1D, PorousMedium1D
 from .gaussian import GaussianSolution, LinearDrift, OrnsteinUhlenbeck
 from .particles import particle_flow
@@ -19,6 +28,13 @@ __all__ = [
     "PorousMedium1D",
     "ProjectedGaussian",
     "Separable",
+    "gaussian_action",
+    "gaussian_geodesic",
+    "gaussian_metric",
     "gaussian_proximal_step",
+    "gaussian_speed",
+    "gradient_part",
+    "lyapunov",
+    "optimal_matrix",
     "particle_flow",
 ]
