@@ -56,7 +56,8 @@ from .exact import (
 from .flow import Trajectory, evolve, step_generator
 from .gradient_fields import GradientFields
 from .initial import InitialFit, fit_initial
-from .linalg import Dense, Minres, Solution, Status, minres
+from .krylov import Solution, Status, least_norm, minres
+from .linalg import Dense, Dual, Minres
 from .metrics import Relaxed, RelaxedMetric, Wasserstein, WassersteinMetric
 from .model import Cloud, PushForward
 from .potential_network import PotentialNetwork
@@ -99,6 +100,7 @@ __all__ = [
     "Dense",
     "DiscreteW2",
     "Dissipation",
+    "Dual",
     "Energy",
     "Entropy",
     "Evaluation",
@@ -172,6 +174,7 @@ __all__ = [
     "growth_bound",
     "growth_bound_along",
     "kl",
+    "least_norm",
     "lyapunov",
     "minres",
     "misfit",

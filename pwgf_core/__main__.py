@@ -18,7 +18,7 @@ from tqdm.std import tqdm
 from . import __version__
 from .evaluation import Evaluation, evaluate, evaluation_cloud
 from .flow import Scheme, Trajectory, evolve
-from .linalg import Dense, Minres, Status
+from .linalg import Dense, Dual, Minres, Status
 from .metrics import Relaxed, Wasserstein
 from .problems import PROBLEMS, TRANSFORMS
 from .problems.styblinski_tang import FRAMES
@@ -30,7 +30,7 @@ from .targets import SCHEME, TIMES, read_targets, run_targets
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 SCHEMES = ("relaxed", "implicit", "linearly-implicit", "bilevel")
-SOLVERS = {"minres": Minres, "dense": Dense}
+SOLVERS = {"minres": Minres, "dense": Dense, "dual": Dual}
 METRICS = {"relaxed": Relaxed, "wasserstein": Wasserstein}
 EXIT = {"completed": 0, "failed": 1, "interrupted": 130}
 
@@ -64,7 +64,7 @@ def parser() -> Parser:
     run.add_argument("--targets", type=Path, metavar="FILE", help="solve every case of a file")
     run.add_argument("--rotate", type=int, metavar="SEED", help="turn the problem at random")
     run.add_argument("--frame", choices=FRAMES, help="first directions of the planar layers")
-    run.add_argument("--solver", choices=SOLVERS, help="products, or the matrix Ĝ")
+    run.add_argument("--solver", choices=SOLVERS, help="products, the matrix Ĝ, or JJᵀ")
     run.add_argument("--device", default="cpu", help="cpu, cuda or cuda:INDEX")
     run.add_argument("--dtype", choices=DTYPES)
     run.add_argument("--seed", type=int, default=0)

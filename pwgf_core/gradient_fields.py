@@ -13,6 +13,17 @@ KINDS = ("fourier", "tanh")
 CUTOFF = 1e-10  # singular values of the normalised fields below this part are rounding
 
 
+def whitening(x: Tensor) -> tuple[Tensor, Tensor]:
+    """x̄ and L⁻¹ of points x (n, d) with the covariance LLᵀ, L lower triangular: (d,), (d, d)."""
+    mean = x.mean(0)
+    centred = x - mean
+    covariance = centred.T @ centred / len(x)
+    eye = torch.eye(x.shape[1], dtype=x.dtype, device=x.device)
+    jitter = 1e-12 * torch.trace(covariance).clamp_min(1e-30)
+    factor = torch.linalg.cholesky(covariance + jitter * eye)
+    return mean, torch.linalg.solve_triangular(factor, eye, upper=False)
+
+
 class GradientFields:
     """span{∇ψ} at the points x (n, d) for polynomials, ridge functions and one given field.
 
@@ -60,12 +71,8 @@ class GradientFields:
         """∇ψ at the points, one column per ψ, shape (n d, M)."""
         n, d = self.x.shape
         eye = torch.eye(d, dtype=self.x.dtype, device=self.x.device)
-        mean = self.x.mean(0)
-        centred = self.x - mean
-        covariance = centred.T @ centred / n
-        jitter = 1e-12 * torch.trace(covariance).clamp_min(1e-30)
-        factor = torch.linalg.cholesky(covariance + jitter * eye)
-        y = torch.linalg.solve_triangular(factor, centred.T, upper=False).T
+        mean, whiten = whitening(self.x)
+        y = (self.x - mean) @ whiten.T
         columns = [eye.expand(n, d, d)]
         if self.degree >= 2 and d > 1:  # y_i e_j + y_j e_i for i ≤ j
             i, j = torch.triu_indices(d, d, device=y.device)
@@ -85,7 +92,7 @@ class GradientFields:
             columns.append(slope[:, None, :] * omega.T)
         # ∇_x ψ(L⁻¹(x − x̄)) = L⁻ᵀ ∇_y ψ
         stacked = torch.cat(columns, 2)
-        stacked = torch.einsum("ij,njk->nik", torch.linalg.inv(factor).T, stacked)
+        stacked = torch.einsum("ij,njk->nik", whiten.T, stacked)
         if self.extra is not None:
             stacked = torch.cat([stacked, self.extra[:, :, None]], 2)
         return stacked.reshape(n * d, -1)

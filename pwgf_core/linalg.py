@@ -1,183 +1,33 @@
-"""Solvers of G ξ = g for a symmetric, possibly singular G, that say how they ended."""
+"""Solvers of G ξ = g for a metric G, by products, by eigenvalues, or in the space of the sample."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
 from typing import Protocol
 
-import numpy as np
 import torch
-from scipy.linalg import eigvalsh_tridiagonal
 from torch import Tensor
 
 from .errors import check_count, check_positive, check_shape
+from .krylov import Solution, Status, least_norm, minres
 from .metrics import RelaxedMetric, largest_eigenvalue
 
 
-class Status(StrEnum):
-    """How a solve ended."""
-
-    CONVERGED = "converged"
-    MAX_ITERATIONS = "max_iterations"
-    INCONSISTENT = "inconsistent"
-    ILL_CONDITIONED = "ill_conditioned"
-    NON_FINITE = "non_finite"
-
-    @property
-    def advice(self) -> str:
-        """What it means and what to try next."""
-        return _ADVICE[self]
-
-
-_ADVICE = {
-    Status.CONVERGED: "the residual is below the tolerance",
-    Status.MAX_ITERATIONS: "raise max_iterations, loosen tol, or shift the operator",
-    Status.INCONSISTENT: "the right-hand side has a part outside the range of the operator; "
-    "x is a least-squares solution, not the one of least norm",
-    Status.ILL_CONDITIONED: "the condition number reaches 1 / machine epsilon; "
-    "shift the operator or cut its small eigenvalues off",
-    Status.NON_FINITE: "the operator or the right-hand side gave an infinity or a NaN; "
-    "use a smaller step or check the input",
-}
-
-
-@dataclass(frozen=True)
-class Solution:
-    """x with A x ≈ b: the true relative residual |b − A x| / |b| (for b = 0 divided by
-    its first value), iterations and status.
-
-    `largest` is the largest eigenvalue of A that the solver saw.
-    """
-
-    x: Tensor
-    residual: float
-    iterations: int
-    status: Status
-    largest: float
-
-
-def _norm(v: Tensor) -> float:
-    return float(torch.linalg.vector_norm(v))
-
-
-def minres(
-    matvec: Callable[[Tensor], Tensor],
-    b: Tensor,
-    x0: Tensor | None = None,
-    tol: float | None = None,
-    max_iterations: int | None = None,
-) -> Solution:
-    """Minimal residual method for A x = b, A symmetric, on any device (Paige, Saunders 1975).
-
-    After k products, x minimises |b − A x| over x0 + span{r, A r, …, A^{k−1} r}, r = b − A x0.
-    From x0 = 0 it converges to the solution of least norm of a consistent singular system; from
-    another x0 the part of x0 in the kernel of A stays.
-
-    Stops with status `converged` when |r| ≤ tol |b|, tol = 5000 ε by default with the machine
-    epsilon ε; `inconsistent` when a larger r is orthogonal to the range of A, |A r| ≤ √ε |A| |r|
-    (ε^¼ once x grows without bound); `ill_conditioned` when the condition number of the projected
-    problem reaches 1/(10 ε), or rounding in A x keeps the true residual above 10 tol;
-    `max_iterations` (default 5 m), or `non_finite`. The residual of the result is computed anew
-    from the definition.
-
-    Raises `ValueError` if b is no vector, x0 has another shape, or tol is not positive.
-
-    >>> A = torch.diag(torch.tensor([2.0, 1.0, 0.0], dtype=torch.float64))
-    >>> solution = minres(lambda v: A @ v, torch.tensor([2.0, 3.0, 0.0], dtype=torch.float64))
-    >>> solution.status.value, [round(float(x), 6) for x in solution.x]
-    ('converged', [1.0, 3.0, 0.0])
-    """
-    check_shape("b", b, (None,))
-    eps = torch.finfo(b.dtype).eps
-    tol = 5000 * eps if tol is None else tol
-    check_positive("tol", tol)
-    if x0 is not None:
-        check_shape("x0", x0, tuple(b.shape))
-    if max_iterations is None:
-        max_iterations = 5 * len(b)
-    check_count("max_iterations", max_iterations)
-
-    b_norm = _norm(b)
-    x = torch.zeros_like(b) if x0 is None else x0.clone()
-    r2 = b.clone() if x0 is None else b - matvec(x)
-    beta = _norm(r2)
-    if not math.isfinite(beta):
-        return Solution(torch.zeros_like(b), math.inf, 0, Status.NON_FINITE, 0.0)
-    scale = b_norm or beta  # with b = 0 the residual is measured by the first one
-    if beta <= tol * b_norm or beta == 0.0:
-        return Solution(x, beta / scale if scale else 0.0, 0, Status.CONVERGED, 0.0)
-
-    r1, old_beta = torch.zeros_like(b), 0.0
-    w = w2 = torch.zeros_like(b)
-    cs, sn, d_bar, epsilon, phi_bar = -1.0, 0.0, 0.0, 0.0, beta
-    square_norm, a_norm, gamma_max, gamma_min = 0.0, 0.0, 0.0, math.inf
-    alphas: list[float] = []
-    betas: list[float] = []
-    status = Status.MAX_ITERATIONS
-    for _ in range(max_iterations):
-        # Lanczos: one product, two inner products.
-        v = r2 / beta
-        y = matvec(v)
-        if old_beta:
-            y = y - (beta / old_beta) * r1
-        alpha = float(v @ y)
-        y = y - (alpha / beta) * r2
-        r1, r2, old_beta = r2, y, beta
-        beta = _norm(y)
-        if not math.isfinite(alpha + beta):
-            status = Status.NON_FINITE
-            break
-        alphas.append(alpha)
-        betas.append(beta)
-        square_norm += alpha**2 + old_beta**2 * (len(alphas) > 1) + beta**2
-
-        # The next Givens rotation of the tridiagonal matrix, and the step in x.
-        old_epsilon = epsilon
-        delta = cs * d_bar + sn * alpha
-        g_bar = sn * d_bar - cs * alpha
-        epsilon, d_bar = sn * beta, -cs * beta
-        root = math.hypot(g_bar, d_bar)
-        a_norm = math.sqrt(square_norm)
-        # root / |A| is |A r| / (|A| |r|) for the residual before this rotation.
-        if root <= math.sqrt(eps) * a_norm:
-            status = Status.INCONSISTENT
-            break
-        gamma = max(math.hypot(g_bar, beta), eps * a_norm)
-        cs, sn = g_bar / gamma, beta / gamma
-        phi, phi_bar = cs * phi_bar, sn * phi_bar
-        w, w2 = (v - old_epsilon * w2 - delta * w) / gamma, w
-        trial = x + phi * w
-        if math.sqrt(eps) * a_norm * _norm(trial) > scale:
-            status = Status.ILL_CONDITIONED  # rounding in A x hides the residual: v was noise
-            break
-        x = trial
-        gamma_max, gamma_min = max(gamma_max, gamma), min(gamma_min, gamma)
-        if phi_bar <= tol * scale:
-            status = Status.CONVERGED
-            break
-        if gamma_max >= gamma_min / (10 * eps):
-            status = Status.ILL_CONDITIONED
-            break
-
-    r = b - matvec(x)
-    residual = _norm(r) / scale
-    if status is Status.CONVERGED and residual > 10 * tol:  # lost to rounding
-        status = Status.ILL_CONDITIONED
-    elif status is Status.ILL_CONDITIONED and _norm(matvec(r)) <= eps**0.25 * a_norm * _norm(r):
-        status = Status.INCONSISTENT  # x grows along what is left of b: a part outside the range
-    largest = (
-        float(eigvalsh_tridiagonal(np.array(alphas), np.array(betas[:-1]))[-1]) if alphas else 0.0
-    )
-    return Solution(x, residual, len(alphas), status, largest)
-
-
 class LinearSolver(Protocol):
-    """Solves metric ξ = g; `previous` is the last solution of the run, or None at its start."""
+    """Solves metric ξ = g.
 
-    def solve(self, metric: RelaxedMetric, g: Tensor, previous: Solution | None) -> Solution: ...
+    `previous` is the last solution of the run, or None at its start. v is the field (n, d) with
+    g = E[Jᵀv], or None where g is no such average (the gradient form).
+    """
+
+    def solve(
+        self,
+        metric: RelaxedMetric,
+        g: Tensor,
+        previous: Solution | None = None,
+        v: Tensor | None = None,
+    ) -> Solution: ...
 
 
 @dataclass(frozen=True)
@@ -186,21 +36,35 @@ class Minres:
 
     The loose tolerance is a regulariser: an early stop leaves the directions alone that the
     sample does not determine. λ_max comes from the last solve, at first from a power iteration.
-    Raises `ValueError` for a tolerance that is not positive, a negative shift, no iterations.
+    With `least_norm`, ξ = G†g also where g has a part outside the range of G, from zero every time
+    and for twice the products; it needs shift = 0.
+
+    Raises `ValueError` for a tolerance that is not positive, a negative shift, no iterations, or
+    `least_norm` with a shift.
     """
 
     tol: float = 1e-3
     max_iterations: int = 100
     shift: float = 1e-5
     warm_start: bool = True
+    least_norm: bool = False
 
     def __post_init__(self) -> None:
         check_positive("tol", self.tol)
         check_count("max_iterations", self.max_iterations)
-        if not 0 <= self.shift < math.inf:
-            raise ValueError(f"shift must be a finite number of at least 0, got {self.shift!r}")
+        _check_shift(self.shift)
+        if self.least_norm and self.shift:
+            raise ValueError(f"shift must be 0 with least_norm, got {self.shift!r}")
 
-    def solve(self, metric: RelaxedMetric, g: Tensor, previous: Solution | None) -> Solution:
+    def solve(
+        self,
+        metric: RelaxedMetric,
+        g: Tensor,
+        previous: Solution | None = None,
+        v: Tensor | None = None,
+    ) -> Solution:
+        if self.least_norm:
+            return least_norm(metric.matvec, g, self.tol, self.max_iterations)
         largest = previous.largest if previous else 0.0
         if self.shift:
             largest = largest or largest_eigenvalue(metric.matvec, g)
@@ -216,6 +80,8 @@ class Dense:
     The "direct evaluation" of the slides: m² numbers of memory, m³ operations. A residual is
     what cut-off and shift leave of g; the status is `inconsistent` when it exceeds the root of
     the larger of the two.
+
+    Raises `ValueError` for a cut-off that is not positive or a negative shift.
     """
 
     cutoff: float = 1e-10
@@ -223,20 +89,92 @@ class Dense:
 
     def __post_init__(self) -> None:
         check_positive("cutoff", self.cutoff)
-        if not 0 <= self.shift < math.inf:
-            raise ValueError(f"shift must be a finite number of at least 0, got {self.shift!r}")
+        _check_shift(self.shift)
 
-    def solve(self, metric: RelaxedMetric, g: Tensor, previous: Solution | None) -> Solution:
+    def solve(
+        self,
+        metric: RelaxedMetric,
+        g: Tensor,
+        previous: Solution | None = None,
+        v: Tensor | None = None,
+    ) -> Solution:
         matrix = metric.dense()
         if not bool(torch.isfinite(matrix).all() and torch.isfinite(g).all()):
-            return Solution(torch.zeros_like(g), math.inf, 1, Status.NON_FINITE, 0.0)
+            return _not_finite(g)
+        x, largest = self._by_eigenvalues(matrix, g)
+        return self._report(x, g, g - matrix @ x, largest)
+
+    def _by_eigenvalues(self, matrix: Tensor, g: Tensor) -> tuple[Tensor, float]:
+        """(matrix + shift·λ_max I)† g with the cut-off, and λ_max."""
         values, vectors = torch.linalg.eigh(matrix)
         largest = float(values[-1])
         keep = values > self.cutoff * largest
         basis = vectors[:, keep]
-        x = basis @ ((basis.T @ g) / (values[keep] + self.shift * largest))
-        g_norm = _norm(g)
-        residual = _norm(g - matrix @ x) / g_norm if g_norm else 0.0
+        return basis @ ((basis.T @ g) / (values[keep] + self.shift * largest)), largest
+
+    def _report(self, x: Tensor, g: Tensor, r: Tensor, largest: float) -> Solution:
+        """The solution with the residual r = g − G ξ."""
+        g_norm = float(torch.linalg.vector_norm(g))
+        residual = float(torch.linalg.vector_norm(r)) / g_norm if g_norm else 0.0
         allowed = math.sqrt(max(self.cutoff, self.shift))
         status = Status.CONVERGED if residual <= allowed else Status.INCONSISTENT
         return Solution(x, residual, 1, status, largest)
+
+
+@dataclass(frozen=True)
+class Dual(Dense):
+    """The ξ of `Dense` from matrices of size n d, for few samples: n d < m.
+
+    For Ĝ it minimises |Jξ − v|² + n ε |ξ|², ε = shift·λ_max, by ξ = Jᵀ(JJᵀ + n ε I)†v; for
+    ε = 0 it is the least-squares solution of least norm. In any metric E[JᵀKJ], with Jᵀ = √n W R
+    and WᵀW = I, ξ = W c where (R K Rᵀ + ε I) c = R v/√n. Memory n d m, operations (n d)² m.
+
+    It needs the field v with g = E[Jᵀv]. The gradient form is refused: the part of a sample's ∇_θF
+    outside the range of Jᵀ has no dual, and would be dropped without a word.
+
+    Raises `ValueError` as `Dense` does, and without v.
+
+    >>> from pwgf_core import Affine, RelaxedMetric
+    >>> z, v = torch.tensor([[1.0]]), torch.tensor([[4.0]])
+    >>> T = Affine(1)  # x = u z + b
+    >>> metric = RelaxedMetric(T.jacobian(torch.tensor([1.0, 0.0]), z))
+    >>> Dual().solve(metric, metric.right_hand_side(v), v=v).x
+    tensor([2.0000, 2.0000])
+    """
+
+    def solve(
+        self,
+        metric: RelaxedMetric,
+        g: Tensor,
+        previous: Solution | None = None,
+        v: Tensor | None = None,
+    ) -> Solution:
+        if v is None:
+            raise ValueError(
+                "v must be the field (n, d) with g = E[Jᵀv], got None: the dual system is one for "
+                "fields, and g = −∇_θF of a sample comes from none; use form='velocity' or "
+                "another solver"
+            )
+        rows = metric.jacobian.rows()
+        n, d, _ = rows.shape
+        check_shape("v", v, (n, d))
+        if not bool(torch.isfinite(rows).all() and torch.isfinite(v).all()):
+            return _not_finite(g)
+        w, r = torch.linalg.qr(rows.flatten(0, 1).T / n**0.5)
+        fields = r.T.unflatten(0, (n, d))
+        weighed = metric.weigh(fields).flatten(0, 1)
+        matrix = r @ weighed
+        matrix = (matrix + matrix.T) / 2
+        matrix.diagonal().add_(metric.shift)
+        c, largest = self._by_eigenvalues(matrix, r @ v.flatten() / n**0.5)
+        x = w @ c
+        return self._report(x, g, g - metric.matvec(x), largest)
+
+
+def _check_shift(shift: float) -> None:
+    if not 0 <= shift < math.inf:
+        raise ValueError(f"shift must be a finite number of at least 0, got {shift!r}")
+
+
+def _not_finite(g: Tensor) -> Solution:
+    return Solution(torch.zeros_like(g), math.inf, 1, Status.NON_FINITE, 0.0)

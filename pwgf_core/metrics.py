@@ -51,14 +51,23 @@ class RelaxedMetric:
         product = expectation(j.vjp(self.weigh(j.jvp(v))), j.n)
         return product + self.shift * v if self.shift else product
 
+    def gram(self) -> Tensor:
+        """Σ_n J_nᵀ K J_n with K = `weigh`, shape (m, m), summed over blocks of samples."""
+        total = self.jacobian.theta.new_zeros(self.size, self.size)
+        for _, rows in self.jacobian.row_blocks():
+            flat = rows.flatten(0, 1)
+            total.addmm_(flat.T, flat)
+        return total
+
     def dense(self) -> Tensor:
-        """The matrix, shape (m, m), summed from the rows of J."""
-        j = self.jacobian
-        rows = j.rows()
-        weighed = self.weigh(rows).reshape(-1, self.size)
-        matrix = expectation(rows.reshape(-1, self.size).T @ weighed, j.n)
-        eye = torch.eye(self.size, dtype=matrix.dtype, device=matrix.device)
-        return (matrix + matrix.T) / 2 + self.shift * eye
+        """The matrix, shape (m, m).
+
+        Memory: a few times m² + `transforms.base.BLOCK` numbers, however many samples there are.
+        """
+        matrix = expectation(self.gram(), self.jacobian.n)
+        matrix = (matrix + matrix.T) / 2
+        matrix.diagonal().add_(self.shift)
+        return matrix
 
     def shifted(self, epsilon: float) -> Self:
         """The metric plus ε I."""
@@ -87,6 +96,15 @@ class WassersteinMetric(RelaxedMetric):
         gradient = self.fields.project(field)
         return torch.lerp(gradient, field, self.floor) if self.floor else gradient
 
+    def gram(self) -> Tensor:
+        """(1 − ε) (QᵀJ)ᵀQᵀJ + ε JᵀJ, Q the orthonormal basis of the gradient fields."""
+        basis = self.fields.basis.reshape(*self.jacobian.x.shape, -1)
+        inner = basis.new_zeros(basis.shape[2], self.size)
+        for part, rows in self.jacobian.row_blocks():
+            inner.addmm_(basis[part].flatten(0, 1).T, rows.flatten(0, 1))
+        gradient = inner.T @ inner
+        return torch.lerp(gradient, super().gram(), self.floor) if self.floor else gradient
+
 
 @dataclass(frozen=True)
 class CurvedMetric(RelaxedMetric):
@@ -102,6 +120,13 @@ class CurvedMetric(RelaxedMetric):
     def weigh(self, field: Tensor) -> Tensor:
         curvature = torch.einsum("nij,nj...->ni...", self.hessian, field)
         return self.inner.weigh(field) + self.h * curvature
+
+    def gram(self) -> Tensor:
+        total = self.inner.gram()
+        for part, rows in self.jacobian.row_blocks():
+            curved = torch.einsum("nij,njk->nik", self.hessian[part], rows)
+            total.addmm_(rows.flatten(0, 1).T, curved.flatten(0, 1), alpha=self.h)
+        return total
 
 
 def positive_part(hessian: Tensor) -> Tensor:

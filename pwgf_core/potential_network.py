@@ -6,7 +6,8 @@ import torch
 from torch import Generator, Tensor
 
 from .distributed import expectation
-from .errors import check_choice, check_count
+from .errors import check_choice, check_count, check_shape
+from .gradient_fields import whitening
 
 ACTIVATIONS = ("tanh", "relu")
 
@@ -19,7 +20,11 @@ class PotentialNetwork:
     the choice of published code with weights uniform on ±0.1: its ∇ψ is piecewise constant, has
     zero derivative in c, and hardly trains. It is kept to show that.
 
-    Raises `ValueError` for another activation or a width that is no positive integer.
+    With `points` (n, d), ψ is that function of the whitened coordinates y = L⁻¹(x − x̄) of these
+    points, in which the random ridges are neither flat nor saturated.
+
+    Raises `ValueError` for another activation, a width that is no positive integer, or points of
+    another dimension.
 
     >>> psi = PotentialNetwork(2, 8)
     >>> theta = psi.init(torch.Generator().manual_seed(0))
@@ -27,12 +32,22 @@ class PotentialNetwork:
     True
     """
 
-    def __init__(self, dim: int, width: int = 64, activation: str = "tanh") -> None:
+    def __init__(
+        self,
+        dim: int,
+        width: int = 64,
+        activation: str = "tanh",
+        points: Tensor | None = None,
+    ) -> None:
         check_count("dim", dim)
         check_count("width", width)
         check_choice("activation", activation, ACTIVATIONS)
         self.dim, self.width, self.activation = dim, width, activation
         self.sizes = [width * dim, width, width, dim, dim * dim]
+        self.whitening = None
+        if points is not None:
+            check_shape("points", points, (None, dim))
+            self.whitening = whitening(points)
 
     def init(
         self,
@@ -54,6 +69,12 @@ class PotentialNetwork:
 
     def gradient(self, theta: Tensor, x: Tensor) -> Tensor:
         """∇ψ(x), shape (n, d), differentiable in θ."""
+        if self.whitening is None:
+            return self._gradient(theta, x)
+        mean, whiten = self.whitening
+        return self._gradient(theta, (x - mean) @ whiten.T) @ whiten
+
+    def _gradient(self, theta: Tensor, x: Tensor) -> Tensor:
         w, c, a, b, q = theta.split(self.sizes)
         w = w.reshape(self.width, self.dim)
         s = torch.addmm(c, x, w.T)

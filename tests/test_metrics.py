@@ -31,6 +31,23 @@ def test_dense_is_the_average_of_the_gram_matrices(
 
 
 @each
+@pytest.mark.parametrize("numbers", [1, 200])
+def test_blocks_of_samples_change_nothing(
+    transform: Transform, metric: RelaxedMetric, numbers: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    j = metric.jacobian
+    ((everything, rows),) = j.row_blocks()
+    whole = metric.dense()
+    monkeypatch.setattr("pwgf_core.transforms.base.BLOCK", numbers)
+    parts, blocks = zip(*j.row_blocks(), strict=True)
+    assert everything == slice(0, j.n)
+    assert torch.equal(torch.cat([torch.arange(j.n)[part] for part in parts]), torch.arange(j.n))
+    assert relative_gap(torch.cat(blocks), rows) < 1e-12  # a block solves its own recurrences
+    assert all(b.numel() <= max(numbers, transform.dim * transform.n_params) for b in blocks)
+    assert relative_gap(metric.dense(), whole) < 1e-12  # round-off
+
+
+@each
 def test_products_are_those_of_the_matrix(
     transform: Transform, metric: RelaxedMetric, generator: Generator
 ) -> None:

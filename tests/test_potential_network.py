@@ -63,9 +63,25 @@ def test_gradient_is_that_of_the_potential(activation: str, dim: int, generator:
     assert relative_gap(network.gradient(theta, x), expected) < 1e-12  # rounding
 
 
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_gradient_in_whitened_coordinates(activation: str, generator: Generator) -> None:
+    points = normal(generator, 40, 3) @ normal(generator, 3, 3) + 2
+    network = PotentialNetwork(3, 7, activation, points)
+    theta, x = normal(generator, sum(network.sizes)), normal(generator, 20, 3)
+    factor = torch.linalg.cholesky(torch.cov(points.T, correction=0))
+
+    def whitened(p: Tensor) -> Tensor:
+        y = torch.linalg.solve_triangular(factor, (p - points.mean(0))[:, None], upper=False)
+        return potential(network, theta, y[:, 0])
+
+    assert relative_gap(network.gradient(theta, x), vmap(grad(whitened))(x)) < 1e-8  # jitter 1e-12
+    with pytest.raises(ValueError, match=r"points must have shape \(any, 3\), got \(40, 2\)"):
+        PotentialNetwork(3, 7, activation, points[:, :2])
+
+
 @pytest.mark.parametrize("dim", [2, 5])
 def test_field_is_free_of_curl(dim: int, generator: Generator) -> None:
-    network = PotentialNetwork(dim, 6)
+    network = PotentialNetwork(dim, 6, points=3 * normal(generator, 30, dim))
     theta = normal(generator, sum(network.sizes))
     x = normal(generator, 20, dim)
     jacobian = vmap(jacrev(lambda p: network.gradient(theta, p[None])[0]))(x)

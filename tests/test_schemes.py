@@ -237,7 +237,13 @@ class Scripted:
     def __init__(self, *reports: tuple[float, int, Status]) -> None:
         self.reports = iter(reports)
 
-    def solve(self, metric: RelaxedMetric, g: Tensor, previous: Solution | None) -> Solution:
+    def solve(
+        self,
+        metric: RelaxedMetric,
+        g: Tensor,
+        previous: Solution | None = None,
+        v: Tensor | None = None,
+    ) -> Solution:
         return Solution(torch.zeros_like(g), *next(self.reports), 1.0)
 
 

@@ -304,6 +304,25 @@ def test_curvature_is_added_to_either_metric(generator: Generator) -> None:
         assert relative_gap(metric.matvec(v), metric.dense() @ v) < 1e-12
 
 
+def test_blocks_of_samples_change_no_metric(
+    generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    j = planar_jacobian(2, 4, generator)
+    factor = normal(generator, j.n, 2, 2)
+    hessian = factor @ factor.transpose(1, 2)
+    true = polynomial_metric(j)
+    mixed = WassersteinMetric(j, fields=true.fields, floor=0.3)
+    curved = [CurvedMetric(j, inner=m, hessian=hessian, h=0.3) for m in (RelaxedMetric(j), mixed)]
+    for metric in (true, mixed, *curved):
+        whole = metric.dense()
+        rows = j.rows()  # the definition, all at once
+        weighed = metric.weigh(rows).flatten(0, 1)
+        assert relative_gap(whole, rows.flatten(0, 1).T @ weighed / j.n) < 1e-12  # rounding
+        with monkeypatch.context() as patch:
+            patch.setattr("pwgf_core.transforms.base.BLOCK", 7 * j.x.shape[1] * metric.size)
+            assert relative_gap(metric.dense(), whole) < 1e-12
+
+
 def test_positive_part_is_the_nearest_positive_matrix(generator: Generator) -> None:
     a = normal(generator, 40, 3, 3)
     a = a + a.transpose(1, 2)

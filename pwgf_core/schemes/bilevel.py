@@ -69,7 +69,8 @@ class BiLevelNetwork:
         cloud, jacobian = model.linearize(state.theta, z)
         x, v = jacobian.x, energy.velocity(cloud)
         speed, before = float(expectation(v.square().sum(), len(z))), float(energy.value(cloud))
-        network = PotentialNetwork(model.dim, self.width, self.activation)
+        points = x if self.activation == "tanh" else None  # as published for ReLU
+        network = PotentialNetwork(model.dim, self.width, self.activation, points)
         psi = state.psi
         if psi is None:
             psi = network.init(Generator().manual_seed(0), z.dtype, z.device)

@@ -93,7 +93,7 @@ class Explicit:
             g = metric.right_hand_side(v)
         else:
             g = -energy_gradient(problem.energy, cloud, jacobian)
-        solution = (self.solver or problem.solver).solve(metric, g, previous)
+        solution = (self.solver or problem.solver).solve(metric, g, previous, v)
         if solution.status is Status.NON_FINITE:
             raise NumericalError(f"the linear solve failed: {solution.status.advice}")
         speed = misfit = math.nan

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cached_property
 
 import torch
@@ -13,6 +13,7 @@ from torch.func import jacfwd, jacrev, jvp, vjp, vmap
 from ..errors import NumericalError, check_shape
 
 NEWTON_STEPS, HALVINGS = 50, 30
+BLOCK = 2**21  # numbers in a block of rows: 16 MB in double precision
 
 
 class Transform(ABC):
@@ -137,6 +138,19 @@ class Jacobian:
     def rows(self) -> Tensor:
         """The whole J as a tensor of shape (n, d, m)."""
         return vmap(lambda p: jacrev(lambda t: self.transform(t, p[None])[0])(self.theta))(self.z)
+
+    def row_blocks(self) -> Iterator[tuple[slice, Tensor]]:
+        """`rows` of consecutive samples, and which: at most `BLOCK` numbers or one sample each.
+
+        The map is frozen at each block's points anew, so that memory does not grow with n.
+        """
+        size = max(1, BLOCK // (self.transform.dim * self.transform.n_params))
+        if size >= self.n:
+            yield slice(0, self.n), self.rows()
+            return
+        for start in range(0, self.n, size):
+            part = slice(start, min(start + size, self.n))
+            yield part, self.transform.jacobian(self.theta, self.z[part]).rows()
 
     def score(self, score_z: Tensor) -> Tensor:
         """s = ∇ log ρ_θ at x = T_θ(z), from DTᵀ s = ∇ log λ(z) − ∇_z log|det DT_θ(z)|.

@@ -1,4 +1,6 @@
-"""Speed against other libraries: `make bench` writes results/latest.json beside this file.
+"""Speed against other libraries, and of the schemes against each other.
+
+`make bench` writes results/latest.json beside this file.
 
 Each entry holds medians in `unit`, `ratio` = peer / ours, and the machine. Ours and its peers are
 first compared for equal results, then timed in turn in one process. The exit code is 1 when a
@@ -15,6 +17,7 @@ import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +27,20 @@ from scipy.sparse.linalg import minres as scipy_minres
 from torch import Generator, Tensor
 from torch.func import jvp, vjp
 
-from pwgf_core import Gaussian, Planar, RelaxedMetric, minres
+from pwgf_core import (
+    BiLevel,
+    BiLevelNetwork,
+    Explicit,
+    Gaussian,
+    Planar,
+    RelaxedMetric,
+    State,
+    gaussian_w2,
+    minres,
+    moments,
+    problem,
+)
+from pwgf_core.flow import Scheme
 
 GOAL = 8.0
 RESULTS = Path(__file__).parent / "results" / "latest.json"
@@ -183,6 +199,39 @@ def compare_minres(case: Case, iterations: int, repeats: int) -> dict[str, dict]
     return {name: entry(times["ours"], times["scipy"])}
 
 
+def compare_schemes(samples: int, repeats: int, h: float = 0.05) -> dict[str, dict]:
+    """One step of a planar flow by the bi-level schemes, against an explicit one and each other.
+
+    Raises `ArithmeticError` if they lead to different densities, W2 > 0.02 between Gaussians.
+    """
+    flow = problem("ornstein_uhlenbeck")
+    z = flow.model.reference.draw(samples, Generator().manual_seed(0), sampling="matched")
+    start = State(flow.theta0)
+    schemes: dict[str, Scheme] = {
+        "explicit": Explicit(h),
+        "bilevel": BiLevel(h, tol=1e-6),
+        "bilevel_network": BiLevelNetwork(h, outer=100),
+    }
+    ends = {
+        name: moments(flow.model.cloud(scheme.step(flow, start, z)[0].theta, z).x)
+        for name, scheme in schemes.items()
+    }
+    for name, end in ends.items():
+        gap = gaussian_w2(*end, *ends["bilevel"])
+        if not gap < 0.02:
+            raise ArithmeticError(f"{name} takes another step: W2 {gap:.2e}")
+    calls: dict[str, Callable[[], object]] = {
+        name: partial(scheme.step, flow, start, z) for name, scheme in schemes.items()
+    }
+    times = medians(calls, repeats, warm_up=0)
+    pairs = (
+        ("explicit", "bilevel"),
+        ("explicit", "bilevel_network"),
+        ("bilevel", "bilevel_network"),
+    )
+    return {f"step_ou_d2_N{samples}_{a}_vs_{b}": entry(times[a], times[b]) for a, b in pairs}
+
+
 def entry(mine: float, peer: float) -> dict:
     """One comparison, with the machine it was made on."""
     return {
@@ -211,6 +260,7 @@ def main() -> int:
     for case in CASES:
         results |= compare_products(case, tuple(PEERS), repeats=60)
     results |= compare_minres(CASES[-1], iterations=20, repeats=10)
+    results |= compare_schemes(samples=2000, repeats=3)
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(results, indent=2) + "\n")
     for name, e in results.items():
