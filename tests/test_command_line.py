@@ -71,7 +71,7 @@ def test_twenty_times_by_default(tmp_path: Path) -> None:
         ([*RUN, "--frame", "own"], "--frame is not an option of ornstein_uhlenbeck_10d"),
         ([*RUN, "--frame", "crooked"], "--frame"),
         ([*RUN, "--psi", "network"], "--scheme bilevel"),
-        ([*RUN, "--solver", "dual", "--form", "gradient"], "Dual needs"),
+        ([*RUN, "--solver", "dual", "--form", "gradient"], "velocity"),
         ([*RUN, "--scheme", "implicit", "--integrator", "rk4"], "--integrator"),
         ([*RUN, "--scheme", "bilevel", "--metric", "wasserstein"], "--metric"),
         ([*RUN, "--targets", "none.json"], "--targets"),
