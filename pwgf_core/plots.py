@@ -5,42 +5,34 @@ from __future__ import annotations
 import io
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from torch import Tensor
 
 # Okabe and Ito's colours: distinct for all common kinds of colour vision.
 MODEL, EXACT, OTHER = "#0072B2", "#D55E00", "#009E73"
-STYLE: dict[Any, Any] = {
-    "figure.facecolor": "white",
-    "axes.facecolor": "white",
-    "axes.grid": True,
-    "axes.spines.right": False,
-    "axes.spines.top": False,
-    "font.size": 10,
-    "grid.alpha": 0.3,
-    "legend.frameon": False,
-    "savefig.facecolor": "white",
-}
+
+plt.get_backend()  # chooses one: a notebook learns from it how to show figures
 
 
-def figure(columns: int, width: float = 3.2, height: float = 3.2) -> tuple[Figure, list]:
-    """A row of axes in the book's style."""
-    with plt.rc_context(STYLE):
-        fig, axes = plt.subplots(
-            1,
-            columns,
-            figsize=(width * columns, height),
-            layout="constrained",
-            dpi=90,
-            squeeze=False,
-        )
-    plt.close(fig)  # shown where it is returned, not a second time at the end of the cell
-    return fig, list(axes[0])
+def figure(columns: int, width: float = 3.2, height: float = 3.2) -> tuple[Figure, list[Axes]]:
+    """A row of axes in the book's style.
+
+    The figure is unknown to pyplot, whose state belongs to the main thread: it is shown only
+    where it is returned, and a panel's thread may draw too.
+    """
+    size = (width * columns, height)
+    fig = Figure(figsize=size, layout="constrained", dpi=90, facecolor="white")
+    axes = list(fig.subplots(1, columns, squeeze=False)[0])
+    for axis in axes:
+        axis.set_facecolor("white")
+        axis.grid(True, alpha=0.3)
+        axis.spines[["right", "top"]].set_visible(False)
+    return fig, axes
 
 
 def ellipse(mean: Tensor, covariance: Tensor, radius: float, **style: object) -> Ellipse:
