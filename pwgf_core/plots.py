@@ -16,7 +16,7 @@ from torch import Tensor
 # Okabe and Ito's colours: distinct for all common kinds of colour vision.
 MODEL, EXACT, OTHER = "#0072B2", "#D55E00", "#009E73"
 
-plt.get_backend()  # chooses one: a notebook learns from it how to show figures
+plt.switch_backend(plt.get_backend())  # loads it: a notebook then knows how to show figures
 
 
 def figure(columns: int, width: float = 3.2, height: float = 3.2) -> tuple[Figure, list[Axes]]:

@@ -57,7 +57,6 @@ class Panel(w.VBox):
         self.message, self.values = w.HTML("&nbsp;"), w.HTML("&nbsp;")
         self.picture = w.Image(format="png", layout={"max_width": "100%"})
         self.picture.value = plots.png(draw(problem, problem.theta0, 0.0))
-        self.picture.tooltip = "the model at the time shown"
         controls = w.HBox([i.control for i in inputs], layout=WRAP)
         buttons = w.HBox([self.run_button, self.stop_button, self.progress], layout=WRAP)
         super().__init__(
@@ -155,9 +154,10 @@ class Panel(w.VBox):
             callback=lambda state, info: self._watch(problem, values["t_end"], state, info),
         )
         self.trajectory = run
+        if run.history:
+            self._show(problem, values["t_end"], run.state, run.history["energy"][-1])
         if run.status == "failed":
             return f"failed {run.message}", True
-        self._show(problem, values["t_end"], run.state, run.history["energy"][-1])
         done = f"after {run.state.step} steps, {run.seconds:.1f} s"
         if run.status == "completed":
             return f"completed {done}", False

@@ -62,7 +62,7 @@ def run_inputs(
     samples = problem.samples if samples is None else samples
     return [
         Input("h", h, "largest time step", "step h"),
-        Input("t_end", t_end, "final time", "end t_end"),
+        Input("t_end", t_end, "final time"),
         Input("samples", samples, "N, points drawn from λ at each step", "samples N"),
         Input("scheme", first(scheme, SCHEMES), "how a time step is taken"),
         Input("integrator", first(problem.method, tuple(TABLEAUX)), "of the relaxed scheme"),
