@@ -59,8 +59,10 @@ class Panel(w.VBox):
         self.picture.value = plots.png(draw(problem, problem.theta0, 0.0))
         controls = w.HBox([i.control for i in inputs], layout=WRAP)
         buttons = w.HBox([self.run_button, self.stop_button, self.progress], layout=WRAP)
+        frame = w.Box([self.picture], layout={"overflow": "auto"})  # a phone scrolls the picture
         super().__init__(
-            [self.note, controls, buttons, self.message, self.values, self.picture],
+            [self.note, controls, buttons, self.message, self.values, frame],
+            layout={"flex_flow": "column nowrap"},
         )
         self.run_button.on_click(lambda _: self.run())
         self.stop_button.on_click(lambda _: self.stop())
