@@ -14,7 +14,9 @@ from pwgf_core import (
     OrnsteinUhlenbeck,
     convergence_order,
     evaluate,
+    evaluation_cloud,
     evolve,
+    moments,
     problem,
 )
 from pwgf_core.problems import TRANSFORMS
@@ -121,6 +123,20 @@ def test_ten_dimensional_orders(
 ) -> None:
     errors = [max(affine_errors(method, h, 64, solver=Dense())) for h in sizes]
     assert convergence_order(sizes, errors) == pytest.approx(order, abs=within)
+
+
+@pytest.mark.parametrize("name", ["ornstein_uhlenbeck", "ornstein_uhlenbeck_10d"])
+def test_the_diffusion_constant_is_that_of_model_and_exact_solution(name: str) -> None:
+    """The equilibrium is N(μ, DΣ), where the affine flow rests whatever the time step."""
+    start = problem(name, transform="affine", diffusion=0.5)
+    run = evolve(start, Explicit(0.1), t_end=12.0, samples=200, record=1, progress=False)
+    mean, covariance = moments(evaluation_cloud(start, run.thetas[-1], 1024).x)
+    assert isinstance(start.exact, OrnsteinUhlenbeck)
+    # what is left of the way after t = 12 is e^{-12/1.6}, for the largest eigenvalue of Σ
+    assert torch.allclose(mean, start.exact.mu, atol=2e-3)
+    assert torch.allclose(covariance, 0.5 * start.exact.sigma, atol=2e-3)
+    with pytest.raises(ValueError, match="diffusion must be a finite number above 0, got -1"):
+        problem(name, diffusion=-1.0)
 
 
 @pytest.mark.slow

@@ -27,10 +27,11 @@ def ornstein_uhlenbeck(
     *,
     mean: Tensor | None = None,
     covariance: Tensor | None = None,
+    diffusion: float = 1.0,
 ) -> Problem:
-    """Fokker–Planck equation with V = ½(x − μ)ᵀΣ⁻¹(x − μ) for any μ and Σ, D = 1, ρ_0 = N(0, I).
+    """Fokker–Planck equation with V = ½(x − μ)ᵀΣ⁻¹(x − μ) for any μ, Σ and D, ρ_0 = N(0, I).
 
-    By default μ = (1, 1) and Σ has variances 1 and 1/2 and correlation 0.6. The planar flow
+    By default D = 1, μ = (1, 1) and Σ has variances 1 and 1/2 and correlation 0.6. The planar flow
     starts from frames of length 0.2 along the axes of Σ, because the exact map is affine: K = 8d
     layers, or 4d below an affine head.
     """
@@ -38,7 +39,7 @@ def ornstein_uhlenbeck(
     if covariance is None:
         c = 0.6 * 0.5**0.5
         covariance = torch.tensor([[1.0, c], [c, 0.5]]) if mean is None else torch.eye(len(mu))
-    exact = OrnsteinUhlenbeck(mu, covariance)
+    exact = OrnsteinUhlenbeck(mu, covariance, diffusion)
     dim, dtype = len(mu), dtype or torch.float64
     frame = torch.linalg.eigh(exact.precision).eigenvectors.T
     family = make_transform(
@@ -47,7 +48,7 @@ def ornstein_uhlenbeck(
     potential = Potential.quadratic(exact.mu.to(device, dtype), exact.precision.to(device, dtype))
     return Problem(
         PushForward(Gaussian(dim), family),
-        potential + Entropy(),
+        potential + diffusion * Entropy(),
         family.init(Generator().manual_seed(seed), dtype, device),
         t_end=1.0,
         h=0.02,
@@ -65,16 +66,20 @@ def ornstein_uhlenbeck_10d(
     seed: int = 0,
     dtype: torch.dtype | None = None,
     device: torch.device | str = "cpu",
+    *,
+    diffusion: float = 1.0,
 ) -> Problem:
     """Fokker–Planck equation with the quadratic potential of the slides' ten-dimensional example.
 
-    V = ½(x − μ)ᵀΣ⁻¹(x − μ), Σ = diag(Σ_A, I₂, Σ_B, I₂, Σ_C), D = 1, ρ_0 = N(0, I). Planar flows
-    run in single precision by default, the affine map, which is exact, in double.
+    V = ½(x − μ)ᵀΣ⁻¹(x − μ), Σ = diag(Σ_A, I₂, Σ_B, I₂, Σ_C), D = `diffusion`, ρ_0 = N(0, I).
+    Planar flows run in single precision by default, the affine map, which is exact, in double.
     """
     a = torch.tensor([[5 / 8, -3 / 8], [-3 / 8, 5 / 8]])
     eye = torch.eye(2)
     sigma = torch.block_diag(a, eye, torch.diag(torch.tensor([1.0, 0.25])), eye, 0.25 * eye)
     mu = torch.tensor([1.0, 1, 0, 0, 1, 2, 0, 0, 2, 3])
     dtype = dtype or (torch.float64 if transform == "affine" else torch.float32)
-    general = ornstein_uhlenbeck(transform, layers, seed, dtype, device, mean=mu, covariance=sigma)
+    general = ornstein_uhlenbeck(
+        transform, layers, seed, dtype, device, mean=mu, covariance=sigma, diffusion=diffusion
+    )
     return replace(general, t_end=2.0, h=0.01, samples=4000, name="ornstein_uhlenbeck_10d")

@@ -1,8 +1,23 @@
-"""The built book, as the tests of links and of the browser see it."""
+"""The built book, as the tests of links and of the browser see it, and the browser."""
 
+import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from playwright.sync_api import Browser, sync_playwright
+
+import chromium
+
+FLAGS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
 
 SITE = Path(__file__).parents[2] / "_build" / "html"
 PAGES = sorted(
@@ -28,3 +43,17 @@ def site() -> Path:
     if not PAGES:
         pytest.fail("the book is not built: run `make book` first")
     return SITE
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    """A headless Chromium."""
+    path = chromium.find()
+    if path is None and os.environ.get("CI") == "true":
+        pytest.fail(chromium.HELP)
+    if path is None:
+        pytest.skip(chromium.HELP)
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
+        yield browser
+        browser.close()

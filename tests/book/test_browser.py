@@ -5,34 +5,16 @@ Pictures of the pages, in light and dark, are left in _build/screenshots for a p
 
 import functools
 import http.server
-import os
 import threading
 from collections.abc import Iterator
 from pathlib import Path
 
-import chromium
 import pytest
-from playwright.sync_api import (
-    Browser,
-    BrowserContext,
-    Page,
-    Response,
-    Route,
-    ViewportSize,
-    sync_playwright,
-)
+from pictures import changed
+from playwright.sync_api import Browser, BrowserContext, Page, Response, Route, ViewportSize
 
 pytestmark = pytest.mark.browser
 
-FLAGS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 WIDE = ViewportSize(width=1300, height=1000)
 PHONE = ViewportSize(width=390, height=844)
 
@@ -48,13 +30,6 @@ TOO_WIDE = """[...document.querySelectorAll("body *")]
     .filter(e => e.getBoundingClientRect().right > document.documentElement.clientWidth + 1)
     .map(e => e.tagName + "." + e.className).slice(0, 10)"""
 OVERFLOW = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-# Widget pictures have new blob addresses now and then: compare their bytes.
-PICTURES = """Promise.all([...document.querySelectorAll(".jupyter-widgets img, img.widget-image")]
-    .filter(e => e.offsetParent !== null)
-    .map(async e => {
-        const bytes = new Uint8Array(await (await fetch(e.src)).arrayBuffer());
-        return bytes.length + ":" + bytes.reduce((sum, byte) => (sum * 31 + byte) >>> 0, 0);
-    }))"""
 
 
 class QuietHandler(http.server.SimpleHTTPRequestHandler):
@@ -72,20 +47,6 @@ def address(site: Path) -> Iterator[str]:
         threading.Thread(target=server.serve_forever, daemon=True).start()
         yield f"http://127.0.0.1:{server.server_port}/"
         server.shutdown()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """A headless Chromium."""
-    path = chromium.find()
-    if path is None and os.environ.get("CI") == "true":
-        pytest.fail(chromium.HELP)
-    if path is None:
-        pytest.skip(chromium.HELP)
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=FLAGS)
-        yield browser
-        browser.close()
 
 
 class Visit:
@@ -146,15 +107,6 @@ def test_page(visit: Visit, page: str, site: Path) -> None:
     assert visit.problems == []
 
 
-def changed(tab: Page, before: list[str]) -> list[str]:
-    """The visible pictures as soon as they are not those of `before`."""
-    for _ in range(50):
-        if (pictures := tab.evaluate(PICTURES)) != before:
-            return pictures
-        tab.wait_for_timeout(100)
-    pytest.fail("the pictures did not change within 5 s")
-
-
 def test_widgets(visit: Visit, widget_page: str) -> None:
     """Each slider changes the picture that is seen, and each Play button moves it on."""
     tab = visit.open(widget_page)
@@ -169,3 +121,14 @@ def test_widgets(visit: Visit, widget_page: str) -> None:
         pictures = changed(tab, pictures)
         changed(tab, pictures)
     assert visit.problems == []
+
+
+def test_a_panel_without_a_kernel_says_so(visit: Visit, widget_page: str) -> None:
+    """It shows a picture and cannot be used, but for what the page itself moves."""
+    tab = visit.open(widget_page)
+    runs = tab.locator("button.jupyter-button", has_text="Run")
+    for panel in tab.locator(".widget-vbox").filter(has=runs).all():
+        assert "needs a running kernel" in panel.inner_text()
+        assert panel.locator("input:enabled, select:enabled, button:enabled").count() == 0
+        assert panel.locator("img.widget-image").count() == 1
+    assert tab.locator("button:enabled", has_text="Run").count() == 0

@@ -1,4 +1,4 @@
-"""Widgets of the book: they work on a page without a kernel, and live in JupyterLab."""
+"""Frames made in advance, moved by a slider: no kernel is needed."""
 
 from __future__ import annotations
 
