@@ -19,6 +19,7 @@ from .flow import Scheme, Trajectory, evolve
 from .linalg import Dense, Minres
 from .metrics import Relaxed, Wasserstein
 from .problems import PROBLEMS, TRANSFORMS
+from .problems.plane import REFERENCES
 from .reference import SAMPLINGS
 from .schemes import BiLevel, BiLevelNetwork, Explicit, ImplicitRelaxed
 from .schemes.explicit import FORMS, TABLEAUX
@@ -27,6 +28,7 @@ from .targets import SCHEME, TIMES, read_targets, run_targets
 
 DTYPES = {"float32": torch.float32, "float64": torch.float64}
 SCHEMES = ("relaxed", "implicit", "bilevel")
+OWN = {"rotate": "styblinski_tang_30d", "reference": "porous_medium_2d"}  # options of one problem
 METRICS = {"relaxed": Relaxed, "wasserstein": Wasserstein}
 EXIT = {"completed": 0, "failed": 1, "interrupted": 130}
 
@@ -59,6 +61,7 @@ def parser() -> Parser:
     run.add_argument("--psi", choices=["galerkin", "network"], default="galerkin")
     run.add_argument("--targets", type=Path, metavar="FILE", help="solve every case of a file")
     run.add_argument("--rotate", type=int, metavar="SEED", help="turn the problem at random")
+    run.add_argument("--reference", choices=REFERENCES, help="λ of porous_medium_2d")
     run.add_argument("--solver", choices=["minres", "dense"], help="products, or the matrix Ĝ")
     run.add_argument("--device", default="cpu", help="cpu, cuda or cuda:INDEX")
     run.add_argument("--dtype", choices=DTYPES)
@@ -91,9 +94,10 @@ def build(args: argparse.Namespace) -> tuple[Problem, Scheme]:
         raise ValueError(f"--device {args.device} cannot be used: {reason}") from None
     options: dict[str, Any] = {"transform": args.transform, "layers": args.layers}
     options |= {"dtype": DTYPES.get(args.dtype), "seed": args.seed, "device": args.device}
-    options |= {"rotate": args.rotate}
-    if args.rotate is not None and args.name != "styblinski_tang_30d":
-        raise ValueError(f"--rotate is for styblinski_tang_30d, not {args.name}")
+    for option, name in OWN.items():
+        options[option] = getattr(args, option)
+        if options[option] is not None and args.name != name:
+            raise ValueError(f"--{option} is for {name}, not {args.name}")
     problem = PROBLEMS[args.name](**{k: v for k, v in options.items() if v is not None})
     h = problem.h if args.h is None else args.h
     return problem, make_scheme(args, problem, h)
@@ -124,6 +128,7 @@ def metrics(args: argparse.Namespace, run: Trajectory, result: Evaluation) -> di
         "problem": args.name,
         "scheme": args.scheme,
         "settings": run.settings,
+        "e0": run.e0,
         "device": name,
         "seconds": run.seconds,
         "steps": run.state.step,
