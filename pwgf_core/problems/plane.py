@@ -44,7 +44,7 @@ def aggregation_2d(
         samples=2048,
         sampling="matched",
         method="adaptive",
-        solver=Dense(cutoff=1e-14, shift=1e-8),
+        solver=Dense(cutoff=1e-14, shift=1e-9),
         exact=Aggregation2D(initial=lambda z: CENTRE + SPREAD * z),
         name="aggregation_2d",
     )
@@ -61,22 +61,26 @@ def porous_medium_2d(
 ) -> Problem:
     """Porous-medium equation ∂_tρ = Δρ² in the plane from Barenblatt's profile at t0 = 1.
 
-    λ = ρ_0 is the profile itself by default: the exact map is a dilation, and `affine` the default
-    family. With the `reference` `gaussian`, λ = N(0, I), and a residual map, or another one, is
-    first fitted to the optimal map from λ to the profile; `initial` of the problem is that fit.
+    With the `reference` `barenblatt`, λ = ρ_0 is the profile itself, the exact map a dilation, and
+    `affine` the default family. With `gaussian`, λ = N(0, I), a flow (`affine-planar` with K = 16
+    by default) is first fitted to the optimal map from λ to the profile: `initial` is that fit.
     """
     check_choice("reference", reference, REFERENCES)
     dtype = dtype or torch.float64
     profile = Barenblatt(2, 2.0, 1.0)
-    own = reference == "barenblatt"
-    transform = transform or ("affine" if own else "residual")
-    family = make_transform(transform, 2, layers, width=32 if own else 64)
-    theta0 = family.init(Generator().manual_seed(seed), dtype, device)
-    model = PushForward(profile if own else Gaussian(2), family)
-    initial = None
-    if not own:
-        generator = Generator(device).manual_seed(seed)
-        initial = fit_initial(model, theta0, profile.from_normal, generator)
+    if reference == "barenblatt":
+        transform, start = transform or "affine", None
+        family = make_transform(transform, 2, layers, width=32)
+        model, initial = PushForward(profile, family), None
+        theta0 = family.init(Generator().manual_seed(seed), dtype, device)
+    else:
+        transform, start = transform or "affine-planar", profile.from_normal
+        # a residual map that has to bend so much folds
+        allowed = ("affine-planar", "planar", "affine")
+        family = make_transform(transform, 2, 16 if layers is None else layers, allowed=allowed)
+        model, generator = PushForward(Gaussian(2), family), Generator(device).manual_seed(seed)
+        first = family.init(Generator().manual_seed(seed), dtype, device)
+        initial = fit_initial(model, first, start, generator, tol=1e-6)
         theta0 = initial.theta
     return Problem(
         model,
@@ -89,7 +93,7 @@ def porous_medium_2d(
         solver=Minres(tol=1e-12, shift=0.0)
         if transform == "affine"
         else Dense(cutoff=1e-14, shift=1e-7),
-        exact=BarenblattSolution(2, 2.0, 1.0, initial=None if own else profile.from_normal),
+        exact=BarenblattSolution(2, 2.0, 1.0, initial=start),
         initial=initial,
         name="porous_medium_2d",
     )
