@@ -125,7 +125,7 @@ def test_every_scheme_from_the_command_line(options: list[str], tmp_path: Path) 
 
 
 def test_fitted_initial_data_are_measured_and_resumed(tmp_path: Path) -> None:
-    run = ["run", "porous_medium_2d", "--reference", "gaussian", "--layers", "4", "--quiet"]
+    run = ["run", "porous_medium_2d", "--reference", "gaussian", "--layers", "2", "--quiet"]
     run += ["--t-end", "0.1", "--record", "2", "--samples", "500", "--out", str(tmp_path)]
     assert main(run) == 0
     first = read(tmp_path)
