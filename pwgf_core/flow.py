@@ -180,6 +180,7 @@ def evolve(
             times=resume.times[:full],
             thetas=resume.thetas[:full],
             history={k: list(v) for k, v in resume.history.items()},
+            e0=resume.e0 or problem.e0,
         )
     device = problem.theta0.device
     bar = tqdm(total=t_end, disable=not progress, desc=problem.name, bar_format=BAR)

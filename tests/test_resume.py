@@ -96,7 +96,9 @@ def test_a_file_without_that_distance_goes_on(tmp_path: Path) -> None:
     del meta["e0"]
     save_file(tensors, old, {"run": json.dumps(meta)})
     assert Trajectory.load(old).e0 == {}
-    assert_equal(run(Trajectory.load(old)), run())
+    whole = run(Trajectory.load(old))
+    assert whole.e0 == PROBLEM.e0
+    assert_equal(whole, run())
 
 
 @pytest.mark.parametrize(
