@@ -21,6 +21,7 @@ from .flow import Scheme, Trajectory, evolve
 from .linalg import Dense, Dual, Minres, Status
 from .metrics import Relaxed, Wasserstein
 from .problems import PROBLEMS, TRANSFORMS
+from .problems.plane import REFERENCES
 from .problems.styblinski_tang import FRAMES
 from .reference import SAMPLINGS
 from .schemes import BiLevel, BiLevelNetwork, Explicit, ImplicitRelaxed, LinearlyImplicit
@@ -64,6 +65,10 @@ def parser() -> Parser:
     run.add_argument("--targets", type=Path, metavar="FILE", help="solve every case of a file")
     run.add_argument("--rotate", type=int, metavar="SEED", help="turn the problem at random")
     run.add_argument("--frame", choices=FRAMES, help="first directions of the planar layers")
+    run.add_argument("--reference", choices=REFERENCES, help="λ of porous_medium_2d")
+    run.add_argument(
+        "--diffusion", type=float, metavar="D", help="of the Ornstein–Uhlenbeck problems"
+    )
     run.add_argument("--solver", choices=SOLVERS, help="products, the matrix Ĝ, or JJᵀ")
     run.add_argument("--device", default="cpu", help="cpu, cuda or cuda:INDEX")
     run.add_argument("--dtype", choices=DTYPES)
@@ -95,7 +100,8 @@ def build(args: argparse.Namespace) -> tuple[Problem, Scheme]:
         reason = str(error).splitlines()[0]
         raise ValueError(f"--device {args.device} cannot be used: {reason}") from None
     factory = PROBLEMS[args.name]
-    options = {name: getattr(args, name) for name in ("transform", "layers", "rotate", "frame")}
+    own = ("transform", "layers", "rotate", "frame", "reference", "diffusion")
+    options = {name: getattr(args, name) for name in own}
     options |= {"dtype": DTYPES.get(args.dtype), "seed": args.seed, "device": args.device}
     given = {name: value for name, value in options.items() if value is not None}
     for name in given:
@@ -134,6 +140,7 @@ def metrics(args: argparse.Namespace, run: Trajectory, result: Evaluation) -> di
         "problem": args.name,
         "scheme": args.scheme,
         "settings": run.settings,
+        "e0": run.e0,
         "device": name,
         "seconds": run.seconds,
         "steps": run.state.step,

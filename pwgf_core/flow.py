@@ -25,6 +25,7 @@ from .reference import SAMPLINGS
 from .state import Info, Problem, State
 
 BAR = "{l_bar}{bar}| t = {n:.3g} of {total:.3g} [{elapsed}<{remaining}{postfix}]"
+NAMES = ("times", "settings", "history", "status", "message", "seconds", "e0")  # JSON of a run
 
 
 class Scheme(Protocol):
@@ -45,7 +46,8 @@ class Trajectory:
     `times` (R,) starts at 0; `thetas` (R, m). `history` holds one list per field of `Info`, one
     entry per step, and the time `t` before the step. `status` is `completed`, `interrupted` or
     `failed`, `message` says why; `state` is the last good state, from which `evolve` resumes;
-    `seconds` is the time spent in the steps.
+    `seconds` is the time spent in the steps; `e0` is the problem's E0, the distance of ρ_θ0 to the
+    initial data, empty in files that are older than this entry.
     """
 
     times: list[float]
@@ -56,12 +58,12 @@ class Trajectory:
     status: str = "running"
     message: str = ""
     seconds: float = 0.0
+    e0: dict[str, Any] = field(default_factory=dict)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one safetensors file: tensors, and the rest as JSON in its header; no pickle."""
         tensors = {"thetas": torch.stack(self.thetas), "theta": self.state.theta}
-        meta = {k: getattr(self, k) for k in ("times", "settings", "status", "message", "seconds")}
-        meta |= {"history": self.history}
+        meta = {k: getattr(self, k) for k in NAMES}
         meta |= {k: getattr(self.state, k) for k in ("t", "step", "h")}
         if self.state.psi is not None:
             tensors["psi"] = self.state.psi
@@ -92,8 +94,8 @@ class Trajectory:
             solution = Solution(x=tensors["solution"], status=status, **meta["solution"])
         psi = tensors.get("psi")
         state = State(tensors["theta"], meta["t"], meta["step"], solution, meta["h"], psi)
-        names = ("times", "settings", "history", "status", "message", "seconds")
-        return cls(thetas=list(tensors["thetas"]), state=state, **{k: meta[k] for k in names})
+        kept = {k: meta[k] for k in NAMES if k in meta}  # older files have no e0
+        return cls(thetas=list(tensors["thetas"]), state=state, **kept)
 
 
 def step_generator(seed: int, step: int, device: torch.device | str = "cpu") -> Generator:
@@ -160,7 +162,7 @@ def evolve(
     }
     if resume is None:
         state = State(problem.theta0)
-        run = Trajectory([0.0], [state.theta], state, settings)
+        run = Trajectory([0.0], [state.theta], state, settings, e0=problem.e0)
     else:
         differ = [k for k, v in settings.items() if resume.settings.get(k) != v]
         if differ:
@@ -178,6 +180,7 @@ def evolve(
             times=resume.times[:full],
             thetas=resume.thetas[:full],
             history={k: list(v) for k, v in resume.history.items()},
+            e0=resume.e0 or problem.e0,
         )
     device = problem.theta0.device
     bar = tqdm(total=t_end, disable=not progress, desc=problem.name, bar_format=BAR)

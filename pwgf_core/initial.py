@@ -16,10 +16,11 @@ from .errors import NumericalError, check_count, check_finite, check_positive, c
 from .linalg import minres
 from .metrics import RelaxedMetric, largest_eigenvalue
 from .model import PushForward
-from .transforms.base import Jacobian
+from .transforms.base import Jacobian, newton_inverse
 
 W2_SAMPLES = 1000
 MEMORY, HALVINGS = 20, 30
+WARM = 8  # Newton steps from the last inverse; where they do not do, the step in θ is too long
 DAMPING = (1e-10, 1e8)  # relative to the largest eigenvalue of the metric
 
 
@@ -112,8 +113,12 @@ def _least_squares(model: PushForward, z: Tensor, x: Tensor) -> Objective:
 
 
 def _likelihood(model: PushForward, x: Tensor) -> Objective:
+    z: Tensor | None = None  # of the last θ
+
     def objective(theta: Tensor) -> tuple[float, Jacobian, Tensor]:
-        z = model.transform.inverse(theta, x)
+        nonlocal z
+        inverse = model.transform.inverse
+        z = inverse(theta, x) if z is None else newton_inverse(model.transform, theta, x, z, WARM)
         cloud, jacobian = model.linearize(theta, z)
         loss = -float(expectation(cloud.log_rho.sum(), len(x)))
         uphill = -jacobian.vjp(cloud.score, torch.ones_like(cloud.log_rho))

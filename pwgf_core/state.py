@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
+import torch
 from torch import Tensor
 
 from .energies import Energy
 from .errors import check_choice, check_count, check_positive, check_shape
+from .initial import InitialFit
 from .linalg import LinearSolver, Minres, Solution, Status
 from .model import Cloud, PushForward
 from .reference import SAMPLINGS
@@ -33,9 +35,11 @@ class Problem:
 
     `h` is the default time step, `samples` and `sampling` (`random`, `sobol` or `matched`) the
     default number and kind of points drawn from λ at each step, `method` the default explicit
-    method and `solver` the default linear solver.
+    method and `solver` the default linear solver. Where θ was fitted to other initial data ρ_0,
+    `initial` is that fit; without one ρ_θ0 is ρ_0.
 
-    Raises `ValueError` for a θ of another shape than (m,) and for settings out of range.
+    Raises `ValueError` for a θ of another shape than (m,) or another one than that of `initial`,
+    and for settings out of range.
     """
 
     model: PushForward
@@ -48,6 +52,7 @@ class Problem:
     method: str = "midpoint"
     solver: LinearSolver = field(default_factory=Minres)
     exact: Exact | None = None
+    initial: InitialFit | None = None
     name: str = "problem"
 
     def __post_init__(self) -> None:
@@ -56,6 +61,19 @@ class Problem:
         check_positive("h", self.h)
         check_count("samples", self.samples)
         check_choice("sampling", self.sampling, SAMPLINGS)
+        if self.initial and not torch.equal(self.initial.theta.to(self.theta0), self.theta0):
+            raise ValueError("theta0 must be the theta of initial, got another one")
+
+    @property
+    def e0(self) -> dict[str, Any]:
+        """E0, the distance of ρ_θ0 to ρ_0, as `value`, its `kind` and `floor` (`InitialFit`).
+
+        The kind is `exact`, and E0 = 0, where ρ_θ0 is ρ_0.
+        """
+        fit = self.initial
+        if fit is None:
+            return {"value": 0.0, "kind": "exact", "floor": 0.0}
+        return {"value": fit.e0, "kind": fit.kind, "floor": fit.floor}
 
 
 @dataclass(frozen=True)

@@ -31,13 +31,14 @@ def test_run_writes_metrics_and_samples(tmp_path: Path, capsys: pytest.CaptureFi
     assert "completed after 10 steps" in capsys.readouterr().out
     metrics = read(tmp_path)
     assert set(metrics) == {
-        *("problem", "scheme", "settings", "device", "seconds", "steps"),
+        *("problem", "scheme", "settings", "e0", "device", "seconds", "steps"),
         *("times", "energy", "errors", "status"),
     }
     assert metrics["times"] == pytest.approx([0.2, 0.4, 0.6, 0.8, 1.0])
     assert {len(v) for v in metrics["errors"].values()} == {len(metrics["energy"])} == {5}
     assert metrics["steps"] == 10
     assert metrics["status"] == "completed"
+    assert metrics["e0"] == {"value": 0.0, "kind": "exact", "floor": 0.0}
     with np.load(tmp_path / "samples.npz") as samples:
         assert samples["x"].shape == (6, 50, 10)
         assert samples["t"].shape == (6,)
@@ -70,6 +71,9 @@ def test_twenty_times_by_default(tmp_path: Path) -> None:
         ([*RUN, "--rotate", "1"], "--rotate is not an option of ornstein_uhlenbeck_10d"),
         ([*RUN, "--frame", "own"], "--frame is not an option of ornstein_uhlenbeck_10d"),
         ([*RUN, "--frame", "crooked"], "--frame"),
+        ([*RUN, "--diffusion", "-1"], "diffusion"),
+        ([*RUN, "--reference", "gaussian"], "--reference is not an option"),
+        (["run", "porous_medium_2d", "--reference", "box"], "--reference"),
         ([*RUN, "--psi", "network"], "--scheme bilevel"),
         ([*RUN, "--solver", "dual", "--form", "gradient"], "velocity"),
         ([*RUN, "--scheme", "implicit", "--integrator", "rk4"], "--integrator"),
@@ -139,6 +143,18 @@ def test_every_scheme_from_the_command_line(options: list[str], tmp_path: Path) 
     run += ["--h", "0.1", "--t-end", "0.2", "--record", "2", "--out", str(tmp_path)]
     assert main([*run, *options]) == 0
     assert max(read(tmp_path)["errors"]["bures_w2"]) < 0.2  # of 0.7 to go; Adam is the slowest
+
+
+def test_fitted_initial_data_are_measured_and_resumed(tmp_path: Path) -> None:
+    run = ["run", "porous_medium_2d", "--reference", "gaussian", "--layers", "2", "--quiet"]
+    run += ["--t-end", "0.1", "--record", "2", "--samples", "500", "--out", str(tmp_path)]
+    assert main(run) == 0
+    first = read(tmp_path)
+    assert first["e0"]["kind"] == "map_bound"
+    assert 0 < first["e0"]["value"] < 0.1
+    assert main([*run, "--resume"]) == 0
+    again = read(tmp_path)
+    assert (again["e0"], again["energy"]) == (first["e0"], first["energy"])
 
 
 def test_targets_of_a_file(tmp_path: Path) -> None:

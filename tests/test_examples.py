@@ -45,17 +45,42 @@ def test_thirty_dimensions_begin_well() -> None:
 
 
 @pytest.mark.slow
-def test_aggregation_in_two_dimensions() -> None:
-    errors = solve(problem("aggregation_2d"), 5)
-    assert errors["map_l2"][1] <= 0.006  # t = 2, measured 0.0031
-    assert errors["map_l2"][-1] <= 0.01  # t = 5, measured 0.0081
-    assert max(errors["mean_radius_error"]) <= 0.003
+@pytest.mark.parametrize("seed", [0, 1, 2])
+def test_aggregation_in_two_dimensions(seed: int) -> None:
+    errors = solve(problem("aggregation_2d", seed=seed), 20, seed, t_end=20.0)
+    assert errors["map_l2"][1] <= 0.003  # t = 2, measured 0.0015
+    assert errors["map_l2"][4] <= 0.006  # t = 5, measured 0.0032
+    assert max(errors["mean_radius_error"]) <= 0.002  # measured 0.0008
+    assert errors["mean_radius"][-1] == pytest.approx(3**-0.5, abs=1e-3)  # measured 2e-4
 
 
-def test_porous_medium_from_barenblatt_data() -> None:
-    errors = solve(problem("porous_medium_2d"), 2)
-    assert max(errors["map_l2"]) <= 1e-3
-    assert max(errors["support_radius_error"]) <= 1e-3
+def test_aggregation_begins_well() -> None:
+    errors = solve(problem("aggregation_2d", layers=32), 1, t_end=1.0, samples=512)
+    assert errors["map_l2"][-1] <= 0.01  # measured 0.002, of 0.2 to go
+
+
+@pytest.mark.parametrize("transform", ["affine", "affine-planar", "planar", "residual"])
+def test_porous_medium_from_barenblatt_data(transform: str) -> None:
+    errors = solve(problem("porous_medium_2d", transform=transform), 2)
+    assert max(errors["map_l2"]) <= (1e-5 if transform == "affine" else 3e-4)  # measured 1e-4
+    assert max(errors["support_radius_error"]) <= 1e-3  # measured 2e-4
+
+
+@pytest.mark.parametrize("seed", [0, pytest.param(1, marks=pytest.mark.slow)])
+def test_porous_medium_from_a_gaussian(seed: int) -> None:
+    start = problem("porous_medium_2d", seed=seed, reference="gaussian")
+    assert start.initial is not None
+    assert start.initial.e0 <= 0.02  # measured 0.010 and 0.013
+    errors = solve(start, 4, seed)
+    # the flow contracts W2, and map_l2 starts at E0, both averages over a few thousand points
+    assert max(errors["map_l2"]) <= 1.2 * start.initial.e0
+
+
+@pytest.mark.parametrize("seed", [0, *(pytest.param(s, marks=pytest.mark.slow) for s in (1, 2))])
+def test_double_well_in_the_plane(seed: int) -> None:
+    errors = solve(problem("double_well_2d", seed=seed), 4, seed)
+    assert max(errors["marginal_w2"]) <= 5e-3  # measured 2.5e-3
+    assert max(errors["energy"]) <= 2e-3
 
 
 def test_double_well() -> None:

@@ -60,6 +60,18 @@ def test_the_likelihood_gradient_is_that_of_log_prob(generator: Generator) -> No
     assert float(objective(theta)[2] @ direction) == pytest.approx(slope, rel=1e-7)
 
 
+def test_the_likelihood_does_not_depend_on_its_last_inverse(generator: Generator) -> None:
+    model = PushForward(Gaussian(2), Residual(2, 8))
+    first, x = model.transform.init(generator), normal(generator, 60, 2)
+    theta = first + 0.05 * normal(generator, len(first))
+    warm = _likelihood(model, x)
+    warm(first)
+    value, _, slope = warm(theta)
+    expected, _, expected_slope = _likelihood(model, x)(theta)
+    assert value == pytest.approx(expected, rel=1e-10)  # two inverses to round-off times condition
+    assert relative_gap(slope, expected_slope) < 1e-9
+
+
 def test_a_nonlinear_map_is_approximated(generator: Generator) -> None:
     model = PushForward(Gaussian(1), Residual(1, 12))
     first = model.transform.init(generator)

@@ -35,6 +35,31 @@ def test_inverse_agrees_with_newton(transform: Transform, generator: Generator) 
 
 
 @each
+def test_newton_inverts_every_point_on_its_own(transform: Transform, generator: Generator) -> None:
+    theta = random_theta(transform, generator)
+    z = 2 * normal(generator, 6, transform.dim)
+    x = transform(theta, z)
+    start = torch.cat([z[:3], x[3:]])  # three are solved from the start and stay as they are
+    together = newton_inverse(transform, theta, x, start)
+    assert torch.equal(together[:3], z[:3])
+    alone = [newton_inverse(transform, theta, x[i, None], start[i, None]) for i in range(6)]
+    assert relative_gap(together, torch.cat(alone)) < 1e-9  # as above
+
+
+@each
+def test_few_steps_do_from_a_near_start(transform: Transform, generator: Generator) -> None:
+    theta = random_theta(transform, generator)
+    z = normal(generator, 40, transform.dim)
+    x = transform(theta, z)
+    # errors 1e-4, then about 1e-8, then round-off, with factors for the curvature
+    near = newton_inverse(transform, theta, x, z + 1e-4 * normal(generator, *z.shape), steps=4)
+    assert relative_gap(transform(theta, near), x) < 1e-12
+    if relative_gap(x, z) > 1e-3:
+        with pytest.raises(NumericalError, match="not found at 40 of 40 points"):
+            newton_inverse(transform, theta, x, z + 1, steps=0)
+
+
+@each
 def test_log_prob_at_given_points(transform: Transform, generator: Generator) -> None:
     model = PushForward(Gaussian(transform.dim), transform)
     theta = random_theta(transform, generator)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import pairwise
+
 import pytest
 import torch
 from cases import PROBLEM_NAMES
@@ -11,6 +14,7 @@ from pwgf_core import (
     Affine,
     Dense,
     Explicit,
+    ImplicitRelaxed,
     OrnsteinUhlenbeck,
     convergence_order,
     evaluate,
@@ -45,11 +49,15 @@ def test_a_problem_starts_at_its_initial_law(name: str, transform: str) -> None:
     reference = start.model.reference
     z = reference.draw(4096, Generator().manual_seed(0), sampling="matched")
     cloud = start.model.cloud(start.theta0, z)
-    # exact for quadratic energies, to round-off; two per cent of a Sobol error elsewhere
+    # exact for quadratic energies, to round-off; elsewhere two per cent of a Sobol error, or one
+    # of the fourth moment 3 where the energy is a small difference
     value = float(start.energy.value(cloud))
-    assert value == pytest.approx(start.exact.energy(0.0), rel=2e-2)
+    assert value == pytest.approx(start.exact.energy(0.0), rel=2e-2, abs=3e-2)
     errors = start.exact.errors(cloud, 0.0)
     assert max(v for k, v in errors.items() if k not in VALUES) < 2e-2
+    assert start.e0 == {"value": 0.0, "kind": "exact", "floor": 0.0}
+    if "map_l2" in errors:
+        assert errors["map_l2"] < 1e-7  # rounding of SPREAD to single precision
 
 
 @each
@@ -59,6 +67,33 @@ def test_a_problem_takes_one_step(name: str) -> None:
     assert run.status == "completed"
     assert run.state.theta.dtype is start.theta0.dtype
     assert not torch.equal(run.state.theta, start.theta0)
+
+
+@each
+def test_energy_falls_along_every_problem(name: str) -> None:
+    start = problem(name)
+    scheme = Explicit(start.h, start.method)
+    t_end = min(10 * start.h, 0.5)
+    n = min(start.samples, 1000)
+    run = evolve(start, scheme, t_end=t_end, samples=n, record=5, progress=False)
+    assert run.status == "completed"
+    energy = evaluate(start, run, 4096).energy
+    fall = energy[0] - energy[-1]
+    assert fall > 0
+    # ξ is fitted to other points than those that measure F: a thousandth of the fall is noise
+    assert all(b <= a + 1e-3 * fall for a, b in pairwise(energy)), energy
+
+
+@each
+def test_a_proximal_step_dissipates_its_squared_length(name: str) -> None:
+    h = 0.05
+    start = problem(name, layers=6, dtype=torch.float64)
+    run = evolve(start, ImplicitRelaxed(h), t_end=0.1, samples=200, record=1, progress=False)
+    assert run.status == "completed"
+    # θ⁺ is no worse than θ in |Δ|²/(2h) + F on the sample, whatever the energy; to round-off in F
+    for fall, distance in zip(run.history["decrease"], run.history["distance"], strict=True):
+        assert distance > 0
+        assert fall >= distance / (2 * h) - 1e-12
 
 
 def test_unknown_names_are_refused() -> None:
@@ -153,3 +188,21 @@ def test_ten_dimensional_planar_flow_begins_well() -> None:
     run = evolve(start, Explicit(0.02), t_end=0.1, samples=1000, record=2, progress=False)
     errors = evaluate(start, run, 4096).errors["bures_w2"]
     assert max(errors) < 0.03  # measured 0.009 and 0.013, where the way to go is 1.4
+
+
+def test_a_problem_with_fitted_initial_data() -> None:
+    start = problem("porous_medium_2d", reference="gaussian", layers=2)
+    fit = start.initial
+    assert fit is not None
+    assert start.e0 == {"value": fit.e0, "kind": "map_bound", "floor": 0.0}
+    assert fit.e0 > 0
+    z = start.model.reference.draw(4096, Generator().manual_seed(3), sampling="matched")
+    assert start.exact is not None
+    found = start.exact.errors(start.model.cloud(start.theta0, z), 0.0)["map_l2"]
+    assert found == pytest.approx(fit.e0, rel=0.3)  # two samples of a mean of squares
+    with pytest.raises(ValueError, match="theta0 must be the theta of initial"):
+        replace(start, theta0=start.theta0 + 1)
+    with pytest.raises(ValueError, match="reference must be one of barenblatt, gaussian"):
+        problem("porous_medium_2d", reference="box")
+    with pytest.raises(ValueError, match="transform must be one of affine"):
+        problem("porous_medium_2d", reference="gaussian", transform="residual")

@@ -7,6 +7,7 @@ import math
 import pytest
 import torch
 from cases import normal, relative_gap
+from scipy.special import betainc, gammainc
 from torch import Generator, Tensor
 from torch.distributions import (
     Categorical,
@@ -81,6 +82,20 @@ def exact_moments(reference: Reference) -> tuple[Tensor, Tensor]:
     return torch.zeros(reference.dim), torch.full(
         (reference.dim,), reference.variance, dtype=torch.float64
     )
+
+
+@pytest.mark.parametrize("profile", [p for p in BOUNDED if isinstance(p, Barenblatt)], ids=repr)
+def test_the_map_from_normal_points_keeps_direction_and_mass(
+    profile: Barenblatt, generator: Generator
+) -> None:
+    # A radial map that carries the law of |g| to that of |x| is the gradient of a convex function.
+    g = torch.randn(1000, profile.dim, generator=generator, dtype=torch.float64)
+    x = profile.from_normal(g)
+    r, s = g.norm(dim=1), x.norm(dim=1) / profile.radius
+    assert float((x / x.norm(dim=1)[:, None] - g / r[:, None]).abs().max()) < 1e-14
+    inside = gammainc(profile.dim / 2, r.square().numpy() / 2)
+    expected = betainc(profile.dim / 2, profile.power + 1, s.square().numpy())
+    assert abs(inside - expected).max() < 1e-12  # inverses to round-off
 
 
 @each

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from small_run import PROBLEM, assert_equal, run, stop_after
 
-from pwgf_core import Explicit, Info, Potential, State, Trajectory
+from pwgf_core import Explicit, Info, InitialFit, Potential, State, Trajectory
 
 
 def test_a_file_holds_a_run(tmp_path: Path) -> None:
@@ -74,6 +75,30 @@ def test_resuming_a_completed_run_changes_nothing() -> None:
 def test_resuming_adds_up_the_seconds() -> None:
     part = run(callback=stop_after(8))
     assert run(part).seconds > part.seconds
+
+
+def test_the_distance_of_the_initial_data_stays_in_the_record(tmp_path: Path) -> None:
+    fit = InitialFit(PROBLEM.theta0, 0.25, "map_bound", 0.0, True, 3)
+    problem = replace(PROBLEM, initial=fit)
+    part = run(problem=problem, callback=stop_after(4), checkpoint=tmp_path / "run")
+    assert part.e0 == {"value": 0.25, "kind": "map_bound", "floor": 0.0}
+    whole = run(Trajectory.load(tmp_path / "run"), problem=problem)
+    assert whole.e0 == part.e0
+    assert_equal(whole, run())  # E0 changes no step
+
+
+def test_a_file_without_that_distance_goes_on(tmp_path: Path) -> None:
+    path, old = tmp_path / "run", tmp_path / "old"
+    run(callback=stop_after(4), checkpoint=path)
+    with safe_open(path, framework="pt") as file:
+        meta = json.loads(file.metadata()["run"])
+        tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
+    del meta["e0"]
+    save_file(tensors, old, {"run": json.dumps(meta)})
+    assert Trajectory.load(old).e0 == {}
+    whole = run(Trajectory.load(old))
+    assert whole.e0 == PROBLEM.e0
+    assert_equal(whole, run())
 
 
 @pytest.mark.parametrize(

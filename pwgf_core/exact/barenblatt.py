@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import torch
 from torch import Tensor
@@ -17,7 +18,7 @@ class BarenblattSolution:
 
     u(x, s) = s^{−α} (C − k|x|²s^{−2β})₊^{1/(m−1)}, β = 1/(d(m − 1) + 2), α = dβ, k = β(m − 1)/(2m),
     and ρ_t = u(·, t0 + t). The flow moves points by x ↦ (1 + t/t0)^β x, which is also the optimal
-    map. `errors` takes λ = ρ_0, so that x(0) = z.
+    map. `initial` maps z to x(0) where λ is not ρ_0 itself.
 
     Raises `ValueError` for a dimension, m or t0 out of range.
 
@@ -28,12 +29,19 @@ class BarenblattSolution:
     2.0
     """
 
-    def __init__(self, dim: int, m: float = 2.0, t0: float = 1.0) -> None:
+    def __init__(
+        self,
+        dim: int,
+        m: float = 2.0,
+        t0: float = 1.0,
+        initial: Callable[[Tensor], Tensor] | None = None,
+    ) -> None:
         check_count("dim", dim)
         check_positive("t0", t0)
         if not 1 < m < math.inf:
             raise ValueError(f"m must be a finite number above 1, got {m!r}")
         self.dim, self.m, self.t0 = dim, float(m), t0
+        self.initial = initial or (lambda z: z)
         self.beta = 1 / (dim * (m - 1) + 2)
         self.k = self.beta * (m - 1) / (2 * m)
         power = 1 / (m - 1)
@@ -48,8 +56,8 @@ class BarenblattSolution:
         return (1 + t / self.t0) ** self.beta
 
     def map(self, z: Tensor, t: float) -> Tensor:
-        """x(t) from x(0) = z: (n, d) → (n, d)."""
-        return self.scale(t) * z
+        """x(t) at the points z of λ: (n, d) → (n, d)."""
+        return self.scale(t) * self.initial(z)
 
     def radius(self, t: float) -> float:
         """Radius of the support, √(C/k) (t0 + t)^β."""

@@ -8,7 +8,8 @@ from ..errors import check_choice
 from ..state import Problem
 from .families import TRANSFORMS
 from .ornstein_uhlenbeck import ornstein_uhlenbeck, ornstein_uhlenbeck_10d
-from .plane_and_line import aggregation_2d, double_well_1d, porous_medium_2d
+from .plane import aggregation_2d, double_well_2d, porous_medium_2d
+from .plane_and_line import double_well_1d
 from .styblinski_tang import styblinski_tang_30d
 
 __all__ = ["PROBLEMS", "TRANSFORMS", "problem"]
@@ -19,6 +20,7 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {
     "styblinski_tang_30d": styblinski_tang_30d,
     "aggregation_2d": aggregation_2d,
     "porous_medium_2d": porous_medium_2d,
+    "double_well_2d": double_well_2d,
     "double_well_1d": double_well_1d,
 }
 

@@ -52,14 +52,16 @@ class Barenblatt(Reference):
         check_count("n", n)
         device = generator.device
         g = torch.randn(n, self.dim, generator=generator, dtype=torch.float64, device=device)
-        return self._from_normal(g).to(dtype)
+        return self.from_normal(g).to(dtype)
 
     def from_uniform(self, u: Tensor) -> Tensor:
-        """Normal quantiles first, then the optimal map from N(0, I): radial and monotone."""
+        """Normal quantiles first, then `from_normal`."""
         check_shape("u", u, (None, self.dim))
-        return self._from_normal(torch.special.ndtri(u))
+        return self.from_normal(torch.special.ndtri(u))
 
-    def _from_normal(self, g: Tensor) -> Tensor:
+    def from_normal(self, g: Tensor) -> Tensor:
+        """The optimal map from N(0, I) to the profile, (n, d) → (n, d): radial and monotone."""
+        check_shape("g", g, (None, self.dim))
         # |g|² is χ² with d degrees of freedom; each half of the mass from its own end
         a, b, half = self.dim / 2, self.power + 1, (g.double() ** 2).sum(1).cpu().numpy() / 2
         lower, upper = gammainc(a, half), gammaincc(a, half)

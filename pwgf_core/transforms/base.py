@@ -164,7 +164,9 @@ class Jacobian:
         return torch.linalg.solve(d_x.transpose(1, 2), rhs)
 
 
-def newton_inverse(transform: Transform, theta: Tensor, x: Tensor, start: Tensor) -> Tensor:
+def newton_inverse(
+    transform: Transform, theta: Tensor, x: Tensor, start: Tensor, steps: int = NEWTON_STEPS
+) -> Tensor:
     """z with T_θ(z) = x by Newton's method, the step of a point halved until its residual falls.
 
     Raises `NumericalError` if a residual stays above 10³ machine epsilons times 1 + |x|: x is
@@ -172,29 +174,33 @@ def newton_inverse(transform: Transform, theta: Tensor, x: Tensor, start: Tensor
     """
     derivative = vmap(jacfwd(lambda p: transform(theta, p[None])[0]))
     allowed = 1e3 * torch.finfo(x.dtype).eps * (1 + x.norm(dim=1))
-    z, gap = start, transform(theta, start) - x
-    for _ in range(NEWTON_STEPS):
-        size = gap.norm(dim=1)
-        solved = size <= allowed
-        if bool(solved.all()):
+    z, gap = start.clone(), transform(theta, start) - x
+
+    def unsolved() -> Tensor:
+        return (~(gap.norm(dim=1) <= allowed)).nonzero()[:, 0]  # NaN included
+
+    for _ in range(steps):
+        left = unsolved()
+        if not len(left):
             return z
-        direction, singular = torch.linalg.solve_ex(derivative(z), gap)
-        direction = torch.where(singular[:, None] == 0, direction, gap)  # DT ≈ I: a direction too
-        step = torch.ones_like(size)
-        for _ in range(HALVINGS):
-            trial = z - step[:, None] * direction
-            trial_gap = transform(theta, trial) - x
-            falls = trial_gap.norm(dim=1) < size  # false for NaN
-            if bool((falls | solved).all()):
+        direction, singular = torch.linalg.solve_ex(derivative(z[left]), gap[left])
+        # DT ≈ I: the gap is a direction, too
+        direction = torch.where(singular[:, None] == 0, direction, gap[left])
+        for halvings in range(HALVINGS):
+            trial = z[left] - direction / 2**halvings
+            trial_gap = transform(theta, trial) - x[left]
+            falls = trial_gap.norm(dim=1) < gap[left].norm(dim=1)  # false for NaN
+            z[left[falls]], gap[left[falls]] = trial[falls], trial_gap[falls]
+            left, direction = left[~falls], direction[~falls]
+            if not len(left):
                 break
-            step = torch.where(falls, step, step / 2)
         else:
             break  # no way down from a point that is no solution
-        z = torch.where(falls[:, None], trial, z)
-        gap = torch.where(falls[:, None], trial_gap, gap)
-    wrong = ~(gap.norm(dim=1) <= allowed)
+    wrong = unsolved()
+    if not len(wrong):
+        return z
     raise NumericalError(
-        f"the inverse was not found at {int(wrong.sum())} of {len(x)} points (residual up to "
+        f"the inverse was not found at {len(wrong)} of {len(x)} points (residual up to "
         f"{float(gap[wrong].norm(dim=1).max()):.3g}); check that they lie in the range of the map "
         "and that it does not fold, or compute in double precision"
     )

@@ -17,6 +17,6 @@ def test_code_and_mathematics_are_kept() -> None:
 @pytest.mark.browser
 def test_every_public_name_is_on_the_page(site: Path) -> None:
     page = BeautifulSoup((site / "book/api.html").read_text(encoding="utf-8"), "html.parser")
-    named = {tag["id"].rsplit(".")[-1] for tag in page.select("dt[id]")}
+    named = {str(tag["id"]).rsplit(".")[-1] for tag in page.select("dt[id]")}
     assert set(pwgf_core.__all__) - named <= {"PROBLEMS"}
     assert "|Jξ − v|²" in page.get_text()
