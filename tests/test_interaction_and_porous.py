@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 
 from pwgf_core import (
     Affine,
+    Barenblatt,
     Cloud,
     Entropy,
     Gaussian,
@@ -186,3 +187,26 @@ def test_wrong_arguments_are_named() -> None:
         Interaction(lambda y: y, pairs="all").value(Cloud(torch.zeros(2, 2)))
     with pytest.raises(ValueError, match="a and b must be finite, got nan and 1"):
         QuarticInteraction(math.nan, 1.0)
+
+
+@pytest.mark.parametrize("m", [2.0, 3.0])
+@pytest.mark.parametrize(("dtype", "bound"), [(torch.float64, 1e-13), (torch.float32, 1e-4)])
+def test_velocity_at_the_free_boundary(
+    m: float, dtype: torch.dtype, bound: float, generator: Generator
+) -> None:
+    # v = −m/(m−1) ∇ρ^{m−1}, where ρ → 0 and ∇log ρ → ∞. For x = Az and Barenblatt's profile ρ^{m−1}
+    # is (ρ(0)/|A|)^{m−1} (1 − |z|²/R²), so that v is linear in z, up to the boundary.
+    profile, transform = Barenblatt(2, m), Affine(2)
+    a = torch.tensor([[1.5, 0.3], [-0.2, 0.8]], dtype=dtype)
+    theta = transform.join(a, torch.zeros(2, dtype=dtype))
+    angle = 6 * torch.rand(100, generator=generator, dtype=torch.float64)
+    gap = 10 ** (-12 * torch.rand(100, generator=generator, dtype=torch.float64))
+    r = profile.radius * (1 - gap).sqrt()
+    z = torch.stack([r * angle.cos(), r * angle.sin()], 1).to(dtype)
+    z = z[torch.isfinite(profile.score(z)).all(1)]  # single precision rounds some to the outside
+    assert len(z) > 40
+    peak = torch.exp((m - 1) * (profile.log_prob(z[:1] * 0) - torch.linalg.det(a).log()))
+    exact = 2 * m / (m - 1) * peak / profile.radius**2 * torch.linalg.solve(a.T, z.T).T
+    cloud, _ = PushForward(profile, transform).linearize(theta, z)
+    gaps = (PorousMedium(m).velocity(cloud) - exact).norm(dim=1) / exact.norm(dim=1)
+    assert float(gaps.max()) < bound  # round-off of log ρ, times m − 1

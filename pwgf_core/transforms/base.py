@@ -169,7 +169,8 @@ def newton_inverse(
 ) -> Tensor:
     """z with T_θ(z) = x by Newton's method, the step of a point halved until its residual falls.
 
-    Raises `NumericalError` if a residual stays above 10³ machine epsilons times 1 + |x|: x is
+    Points that are solved are left alone. Raises `NumericalError` if a residual is above 10³
+    machine epsilons times 1 + |x| after `steps` steps, or where none makes it smaller: x is
     outside the range of T_θ, or the map folds between the start and the solution.
     """
     derivative = vmap(jacfwd(lambda p: transform(theta, p[None])[0]))
