@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..errors import check_count, check_positive
-from .base import Jacobian, Transform, check_orientation
+from .base import Jacobian, Kinks, Transform, check_orientation
 
 
 class TwoLayerReLU(Transform):
@@ -21,7 +21,8 @@ class TwoLayerReLU(Transform):
     ± `spread`, so that the kinks of a pair cancel, while all relu(z − b_i) and all steps [z > b_i]
     are tangent: rank 2N + 2, with 1 and z.
 
-    ρ_θ jumps at the kinks; `score` is that of the smooth pieces.
+    ρ_θ jumps at the kinks; `score` is that of the smooth pieces, and `kinks` gives the energies
+    the rest.
 
     Raises `ValueError` if `width` N is no positive integer or `spread` is not positive,
     `NumericalError` when the map folds on the sample.
@@ -34,6 +35,7 @@ class TwoLayerReLU(Transform):
     """
 
     dim = 1
+    smooth = False
 
     def __init__(self, width: int, spread: float = 2.5) -> None:
         check_count("width", width)
@@ -69,6 +71,15 @@ class TwoLayerReLU(Transform):
         a, b, a2, b2 = self.split(theta)
         slope = (z > b).to(z) @ a - (z < b2).to(z) @ a2
         return self(theta, z), slope.abs().log()
+
+    def kinks(self, theta: Tensor) -> Kinks:
+        """The kinks b_i and b′_i: K = 2N. Raises `NumericalError` where the map folds."""
+        a, b, a2, b2 = self.split(theta)
+        z, order = torch.cat([b, b2]).sort(stable=True)
+        slopes = torch.cat([-a2.sum()[None], torch.cat([a, a2])[order]]).cumsum(0)
+        check_orientation(slopes.sign(), "the ReLU map")
+        log_slopes = slopes.abs().log()
+        return Kinks(z[:, None], log_slopes[:-1], log_slopes[1:])
 
     def jacobian(self, theta: Tensor, z: Tensor) -> TwoLayerReLUJacobian:
         return TwoLayerReLUJacobian(self, theta, z)
