@@ -70,7 +70,6 @@ class Cloud:
         """The points of λ that were mapped to x, shape (n, d)."""
         return _given("z", self._z)
 
-
     @cached_property
     def jumps(self) -> Jumps | None:
         """Where ρ jumps, or None."""
@@ -158,8 +157,11 @@ class PushForward:
             z: Tensor | None = None,
             x: Tensor | None = None,
         ) -> Tensor:
-            given = [(p, s) for p, s in zip(parts, (below, above, excess, z, x), strict=True)
-                     if s is not None]
+            given = [
+                (p, s)
+                for p, s in zip(parts, (below, above, excess, z, x), strict=True)
+                if s is not None
+            ]
             outputs, slopes = zip(*given, strict=True)
             return torch.autograd.grad(outputs, theta, slopes, retain_graph=True)[0]
 

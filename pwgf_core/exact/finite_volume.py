@@ -109,8 +109,8 @@ class FokkerPlanck1D(FiniteVolume1D):
     """∂_tρ = ∂_x(ρV′ + D ∂_xρ) without flux through the ends, of second order in dx and dt.
 
     Scharfetter–Gummel fluxes J = (D/dx) [B(s)ρ_i − B(−s)ρ_{i+1}], B(s) = s/(eˢ − 1),
-    s = (V_{i+1} − V_i)/D, vanish at e^{−V/D} exactly; Crank–Nicolson in time, with eight short steps
-    of implicit Euler in place of each of the first two (Rannacher). `V` maps (cells,) to (cells,).
+    s = (V_{i+1} − V_i)/D, vanish at e^{−V/D} exactly; Crank–Nicolson in time, with eight short
+    steps of implicit Euler for each of the first two (Rannacher). `V` maps (cells,) to (cells,).
 
     Source: D. L. Scharfetter, H. K. Gummel, IEEE Trans. Electron Devices 16, 1969.
 
