@@ -18,8 +18,8 @@ class Jumps(NamedTuple):
     """log ρ_θ, shape (K,), `below` and `above` its jumps at T_θ(z_k).
 
     `excess` is Λ(z_k) − Λ_n(z_k), the probability below z_k under λ less its share of the sample,
-    `density` λ(z_k), and `pullback(below, above, excess, z, x)` maps derivatives by the first
-    three, by z_k and by T_θ(z_k), each of shape (K,) or left out, to one by θ, shape (m,).
+    `density` λ(z_k). `pullback` maps derivatives by any of `below`, `above`, `excess`, `z` (z_k)
+    and `x` (T_θ(z_k)), each of shape (K,), to one by θ, shape (m,).
     """
 
     below: Tensor
@@ -147,25 +147,15 @@ class PushForward:
             excess = self.reference.cdf(at) - share
             excess = excess + log_prob.detach().exp() * (kinks.z - at)[:, 0]  # Λ′ is the density
             x = self.transform(theta, kinks.z)
-            parts = (log_prob - kinks.below, log_prob - kinks.above, excess, kinks.z, x)
-            parts = [p.reshape(-1)[inside] for p in parts]
+            below, above = log_prob - kinks.below, log_prob - kinks.above
+            parts = {"below": below, "above": above, "excess": excess, "z": kinks.z, "x": x}
+            parts = {name: p.reshape(-1)[inside] for name, p in parts.items()}
 
-        def pullback(
-            below: Tensor | None = None,
-            above: Tensor | None = None,
-            excess: Tensor | None = None,
-            z: Tensor | None = None,
-            x: Tensor | None = None,
-        ) -> Tensor:
-            given = [
-                (p, s)
-                for p, s in zip(parts, (below, above, excess, z, x), strict=True)
-                if s is not None
-            ]
-            outputs, slopes = zip(*given, strict=True)
-            return torch.autograd.grad(outputs, theta, slopes, retain_graph=True)[0]
+        def pullback(**slopes: Tensor) -> Tensor:
+            outputs = [parts[name] for name in slopes]
+            return torch.autograd.grad(outputs, theta, list(slopes.values()), retain_graph=True)[0]
 
-        below, above, excess = (p.detach() for p in parts[:3])
+        below, above, excess = (parts[n].detach() for n in ("below", "above", "excess"))
         return Jumps(below, above, excess, log_prob.detach()[inside].exp(), pullback)
 
     def cloud(self, theta: Tensor, z: Tensor, chunk: int = 8192) -> Cloud:

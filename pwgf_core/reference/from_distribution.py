@@ -134,10 +134,11 @@ class FromDistribution(Reference):
 
     def cdf(self, z: Tensor) -> Tensor:
         check_shape("z", z, (None, 1))
-        law = self.distribution.base_dist if self._event else self.distribution
+        law = self.distribution
+        each = law.base_dist if isinstance(law, Independent) else law
         try:
-            return law.cdf(z[:, 0].to(self._inner)).to(z)
-        except (NotImplementedError, AttributeError):
+            return each.cdf(z[:, 0].to(self._inner)).to(z)
+        except NotImplementedError:
             return super().cdf(z)
 
     def matched(self, z: Tensor) -> Tensor:

@@ -14,7 +14,7 @@ from ..linalg import LinearSolver, Solution, Status
 from ..metrics import MetricChoice, Relaxed
 from ..state import Info, Problem, State
 from ..transforms import Transform
-from .forces import energy_gradient, velocity_force
+from .forces import energy_gradient, jump_force
 
 # Rows of stage coefficients, weights, and for the adaptive pair the weights of lower order.
 # The pair is Ralston's third-order rule with the midpoint rule inside: no further solve.
@@ -48,7 +48,7 @@ class Explicit:
     (as on the slides), `midpoint`, `rk4`, or `adaptive`, an embedded pair of orders 3 and 2 that
     chooses its steps up to h for an error of `tol` per step. Without `solver` the problem's own is
     used. The sample stays fixed during a step. Where ρ_θ jumps, v is no function: its smooth
-    part stands for it, `velocity_force` adds the rest to g, and speed and misfit are NaN.
+    part stands for it, `jump_force` adds the rest to g, and speed and misfit are NaN.
 
     Raises `ValueError` for another method or form or an h that is not positive.
 
@@ -82,7 +82,9 @@ class Explicit:
         v = problem.energy.velocity(cloud) if self.form == "velocity" else None
         metric = self.metric(jacobian, v)
         if v is not None:
-            g = velocity_force(problem.energy, v, cloud, jacobian)
+            g = metric.right_hand_side(v)
+            if not problem.model.transform.smooth:
+                g = g + jump_force(problem.energy, cloud, jacobian)
         else:
             g = -energy_gradient(problem.energy, cloud, jacobian)
         solution = (self.solver or problem.solver).solve(metric, g, previous)
