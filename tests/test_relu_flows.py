@@ -64,7 +64,13 @@ class Only:
     def __init__(self, chosen: Tensor, solver: Dense) -> None:
         self.chosen, self.solver = chosen, solver
 
-    def solve(self, metric: RelaxedMetric, g: Tensor, previous: Solution | None) -> Solution:
+    def solve(
+        self,
+        metric: RelaxedMetric,
+        g: Tensor,
+        previous: Solution | None = None,
+        v: Tensor | None = None,
+    ) -> Solution:
         matrix = metric.dense()[self.chosen][:, self.chosen]
         values, vectors = torch.linalg.eigh(matrix)
         part = vectors @ ((vectors.T @ g[self.chosen]) / (values + self.solver.shift * values[-1]))
