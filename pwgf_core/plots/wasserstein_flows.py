@@ -20,7 +20,7 @@ def falling(
     times: Sequence[float],
     frame: int,
     limits: tuple[float, float] = (-2.0, 2.0),
-    top: float = 1.6,
+    top: float = 2.0,
 ) -> Figure:
     """A density in a potential, the velocities of its particles, and the fall of its energy.
 
@@ -39,7 +39,8 @@ def falling(
     look = {"angles": "xy", "scale_units": "xy", "scale": 1.0, "width": 0.006, "color": EXACT}
     left.quiver(points.numpy(), level, v, np.zeros(len(points)), zorder=3, **look)
     left.plot(points.numpy(), level, "o", color=OTHER, ms=4, zorder=4, label="particles")
-    left.set(xlim=limits, ylim=(-0.3, top), xlabel="$x$", title=f"t = {t:.2f}")
+    left.set(xlim=limits, ylim=(-0.3, top), xlabel="$x$", ylabel="$ρ$, $V$")
+    left.set(title=f"t = {t:.2f}")
     left.legend(fontsize=8, loc="upper center", ncols=3, columnspacing=0.9, handlelength=1.4)
     path = np.linspace(times[0], times[-1], 121)
     right.plot(path, [flow.energy(s) for s in path], color=MODEL)
@@ -59,7 +60,7 @@ def distance_bounds(
     for axis, (title, (distance, bound)) in zip(axes, panels.items(), strict=True):
         axis.plot(times, bound, "--", color=EXACT, label="bound $e^{-\\lambda t}W_2(0)$")
         axis.plot(times, distance, "o-", color=MODEL, ms=4, label="$W_2$ of the flows")
-        axis.set(xlabel="time $t$", yscale="log", title=title)
+        axis.set(xlabel="time $t$", ylim=(0, None), title=title)
         axis.legend(fontsize=8)
     return fig
 
@@ -81,8 +82,11 @@ def interpolations(
         (axes[1], "mixture", parts.flatten(), torch.tensor(weights).repeat_interleave(len(first))),
     ):
         axis.hist(
-            data.numpy(), bins, weights=(mass / mass.sum()).numpy() / (bins[1] - bins[0]),
-            color=MODEL, alpha=0.6,
+            data.numpy(),
+            bins,
+            weights=(mass / mass.sum()).numpy() / (bins[1] - bins[0]),
+            color=MODEL,
+            alpha=0.6,
         )
-        axis.set(xlim=limits, ylim=(0, 0.9), xlabel="$x$", title=f"{title}, s = {s:.2f}")
+        axis.set(xlim=limits, ylim=(0, 1.1), xlabel="$x$", title=f"{title}, s = {s:.2f}")
     return fig
