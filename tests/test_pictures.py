@@ -86,8 +86,8 @@ def test_falling_shows_particles_and_the_energy_at_the_time() -> None:
     left, right = plots.falling(flow, bowl, points, [0.0, 0.5], 1).axes
     assert left.get_title() == "t = 0.50"
     arrows = next(c for c in left.collections if isinstance(c, Quiver))
-    # a fifth of the velocity, which spreads the cloud
-    assert np.asarray(arrows.U) == pytest.approx(flow.velocity(points[1], 0.5).numpy() / 5)
+    # half the velocity, which spreads the cloud
+    assert np.asarray(arrows.U) == pytest.approx(flow.velocity(points[1], 0.5).numpy() / 2)
     assert np.asarray(right.lines[1].get_ydata())[0] == pytest.approx(flow.energy(0.5))
     assert not plt.get_fignums()
 

@@ -24,8 +24,8 @@ def falling(
 ) -> Figure:
     """A density in a potential, the velocities of its particles, and the fall of its energy.
 
-    Left ρ_t (area) and V (line) at t = `times[frame]`, with the particles on the axis and arrows
-    that reach as far as they would go in a fifth of a unit of time; right F(ρ_t), with a dot at t.
+    Left ρ_t (area) and V (line) at t = `times[frame]`, with the particles and arrows below,
+    that reach as far as they would go in half a unit of time; right F(ρ_t), with a dot at t.
     `particles` (times, n) are the places at all times.
     """
     fig, (left, right) = figure(2, width=4.0, height=3.2)
@@ -34,10 +34,10 @@ def falling(
     inside = (x > limits[0]) & (x < limits[1])
     left.fill_between(x[inside], rho[inside], color=MODEL, alpha=0.35, label="density ρ")
     left.plot(x[inside], V(flow.x).numpy()[inside], "--", color="#666666", label="potential V")
-    level = np.full(len(points), -0.12)
-    v = flow.velocity(points, t).numpy() / 5
+    level = np.full(len(points), -0.2)
+    v = flow.velocity(points, t).numpy() / 2
     look = {"angles": "xy", "scale_units": "xy", "scale": 1.0, "width": 0.006, "color": EXACT}
-    left.quiver(points.numpy(), level, v, np.zeros(len(points)), zorder=3, **look)
+    left.quiver(points.numpy(), level + 0.09, v, np.zeros(len(points)), zorder=3, **look)
     left.plot(points.numpy(), level, "o", color=OTHER, ms=4, zorder=4, label="particles")
     left.set(xlim=limits, ylim=(-0.3, top), xlabel="$x$", ylabel="$ρ$, $V$")
     left.set(title=f"t = {t:.2f}")
@@ -74,7 +74,7 @@ def interpolations(
     histogram of the displacement interpolation at s, right that of the mixture.
     """
     fig, axes = figure(2, width=3.6, height=2.8)
-    bins = np.linspace(*limits, 61)
+    bins = np.linspace(*limits, 61).tolist()
     moved, weights = (1 - s) * first + s * second, [1 - s, s]
     parts = torch.stack([first, second])
     for axis, title, data, mass in (
