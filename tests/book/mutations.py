@@ -128,6 +128,7 @@ MUTATIONS = [
         "pwgf_core.gaussian_geodesic",
         "a path that is not straight",
         lambda right: lambda t, *ends: right(t * t, *ends),
+        slow=True,
     ),
     Mutation(
         FLOWS,
