@@ -52,6 +52,7 @@ from .exact import (
     lyapunov,
     optimal_matrix,
     particle_flow,
+    trajectories,
 )
 from .flow import Trajectory, evolve, step_generator
 from .gradient_fields import GradientFields
@@ -187,6 +188,7 @@ __all__ = [
     "sliced_w2",
     "step_generator",
     "symmetric_kl",
+    "trajectories",
     "uniform_bound",
     "w2_1d",
 ]

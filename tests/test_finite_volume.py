@@ -19,6 +19,7 @@ from pwgf_core import (
     OrnsteinUhlenbeck,
     PorousMedium1D,
     convergence_order,
+    trajectories,
     w2_1d,
 )
 
@@ -243,3 +244,87 @@ def test_newton_says_when_it_fails() -> None:
     grid = PorousMedium1D(40.0, lambda x: 50 * gauss(9 * x), (-4, 4), 400, dt=1e6)
     with pytest.raises(NumericalError, match=r"Newton's method failed.*use a smaller dt"):
         grid.density(1e6)
+
+
+def test_first_variations_are_derivatives_of_the_energy() -> None:
+    def bump(x: Tensor) -> Tensor:
+        return x * (1 - x**2).clamp(min=0) ** 3  # odd, so that the mass stays
+
+    def flows(e: float) -> list[FiniteVolume1D]:
+        def initial(x: Tensor) -> Tensor:
+            return gauss(x) + e * bump(x)
+
+        return [
+            FokkerPlanck1D(stiff, initial, (-8, 8), 400, diffusion=0.7),
+            PorousMedium1D(2.5, initial, (-8, 8), 400),
+        ]
+
+    e = 1e-4
+    for down, mid, up in zip(flows(-e), flows(0.0), flows(e), strict=True):
+        moved = float(mid.first_variation(0.0) @ (up.density(0.0) - down.density(0.0))) * mid.dx
+        # central differences: e² = 1e-8
+        assert up.energy(0.0) - down.energy(0.0) == pytest.approx(moved, rel=1e-6)
+
+
+def test_velocity_and_dissipation_of_a_gaussian() -> None:
+    errors: list[list[float]] = []
+    for k in (1, 2, 4):
+        grid, flow = ornstein_uhlenbeck(500 * k, 4e-3 / k)
+        m, c = float(flow.mean(0.5)), float(flow.covariance(0.5))
+        x = m + math.sqrt(c) * torch.linspace(-2, 2, 31, dtype=torch.float64).view(1, 31)
+        slope = 1 / c - 4
+        exact = (x - m) / c - 4 * (x - 1)
+        speed = slope**2 * c + 16 * (m - 1) ** 2
+        v = grid.velocity(x, 0.5)
+        assert v.shape == x.shape
+        errors.append([float((v - exact).abs().max()), abs(grid.dissipation(0.5) - speed)])
+    for column in zip(*errors, strict=True):
+        assert convergence_order([4, 2, 1], column) == pytest.approx(2, abs=0.3), errors
+
+
+def test_energy_falls_by_the_dissipation(grid: FiniteVolume1D) -> None:
+    e = 0.01
+    fall = (grid.energy(0.3 - e) - grid.energy(0.3 + e)) / (2 * e)
+    # first order in dt (porous medium) and the kink at its free boundary
+    assert grid.dissipation(0.3) == pytest.approx(fall, rel=0.02)
+
+
+def test_particles_keep_their_rank() -> None:
+    # On the line x(t) = F_t⁻¹(F_0(x)), whatever the solver of the equation does.
+    gaps = []
+    for k in (1, 2, 4):
+        grid, _ = ornstein_uhlenbeck(500 * k, 4e-3 / k)
+        u = midpoints(50)
+        times = [0.0, 0.3, 0.7]
+        path = trajectories(grid.velocity, grid.quantile(u, 0.0), times, 2 * grid.dt)
+        assert path.shape == (3, 50)
+        exact = torch.stack([grid.quantile(u, t) for t in times])
+        gaps.append(float((path - exact).abs().max()))
+    assert convergence_order([4, 2, 1], gaps) == pytest.approx(2, abs=0.4), gaps
+
+
+def test_trajectories_are_of_fourth_order() -> None:
+    def velocity(x: Tensor, t: float) -> Tensor:
+        return t * x  # x(t) = e^{t²/2}
+
+    start = torch.ones(1, dtype=torch.float64)
+    errors = [
+        abs(float(trajectories(velocity, start, [0.0, 1.0], 1 / n)[-1]) - math.exp(0.5))
+        for n in (10, 20, 40)
+    ]
+    assert convergence_order([4, 2, 1], errors) == pytest.approx(4, abs=0.15), errors
+    # 0.13 does not divide the interval: steps are shortened, and end at 1 exactly
+    end = trajectories(velocity, start, [0.0, 1.0], 0.13)[-1]
+    assert torch.equal(end, trajectories(velocity, start, [0.0, 1.0], 1 / 8)[-1])
+
+
+def test_trajectories_say_what_is_wrong() -> None:
+    start = torch.ones(1, dtype=torch.float64)
+    with pytest.raises(ValueError, match="times must hold at least one time, got none"):
+        trajectories(lambda x, t: x, start, [], 0.1)
+    with pytest.raises(ValueError, match="difference of successive times must be"):
+        trajectories(lambda x, t: x, start, [0.0, 0.0], 0.1)
+    with pytest.raises(ValueError, match="dt must be a finite number above 0"):
+        trajectories(lambda x, t: x, start, [0.0, 1.0], 0.0)
+    with pytest.raises(NumericalError, match="take a smaller dt"):
+        trajectories(lambda x, t: x**3, 1e6 * start, [0.0, 9.0], 1.0)

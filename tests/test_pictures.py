@@ -4,9 +4,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from matplotlib.patches import Ellipse
+from matplotlib.axes import Axes
+from matplotlib.patches import Ellipse, Rectangle
+from matplotlib.quiver import Quiver
 
-from pwgf_core import gaussian_geodesic, gaussian_w2, plots, widgets
+from pwgf_core import FokkerPlanck1D, gaussian_geodesic, gaussian_w2, plots, widgets
 
 MEAN = torch.tensor([1.0, -1.0, 0.0])
 COVARIANCE = torch.tensor([[2.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 3.0]])
@@ -84,3 +86,42 @@ def test_the_player_links_slider_play_and_pictures() -> None:
     assert [image.value for image in stack.children] == [b"a", b"b", b"c"]
     with pytest.raises(ValueError, match="at least one picture"):
         widgets.player([])
+
+
+def test_falling_shows_particles_and_the_energy_at_the_time() -> None:
+    def bowl(x: torch.Tensor) -> torch.Tensor:
+        return x**2 / 2
+
+    flow = FokkerPlanck1D(bowl, lambda x: torch.exp(-4 * x**2), (-6, 6), 300, dt=0.05)
+    points = flow.quantile(torch.tensor([0.2, 0.5, 0.8]), 0.5).expand(2, 3)
+    left, right = plots.falling(flow, bowl, points, [0.0, 0.5], 1).axes
+    assert left.get_title() == "t = 0.50"
+    arrows = next(c for c in left.collections if isinstance(c, Quiver))
+    # half the velocity, which spreads the cloud
+    assert np.asarray(arrows.U) == pytest.approx(flow.velocity(points[1], 0.5).numpy() / 2)
+    assert np.asarray(right.lines[1].get_ydata())[0] == pytest.approx(flow.energy(0.5))
+    assert not plt.get_fignums()
+
+
+def test_distance_bounds_draw_both_curves() -> None:
+    fig = plots.distance_bounds([0.0, 1.0], {"a": ([2.0, 1.0], [2.0, 1.5])})
+    bound, distance = fig.axes[0].lines
+    assert np.asarray(bound.get_ydata()).tolist() == [2.0, 1.5]
+    assert np.asarray(distance.get_ydata()).tolist() == [2.0, 1.0]
+
+
+def rectangles(axis: Axes) -> list[Rectangle]:
+    return [p for p in axis.patches if isinstance(p, Rectangle)]
+
+
+def test_interpolations_move_or_fade() -> None:
+    a, b = torch.full((10,), -2.0), torch.full((10,), 2.0)
+    moved, faded = plots.interpolations(a, b, 0.25).axes
+    for axis, places in ((moved, [-1.0]), (faded, [-2.0, 2.0])):
+        bars = [p for p in rectangles(axis) if p.get_height() > 0]
+        mass = [p.get_height() * p.get_width() for p in bars]
+        assert sum(mass) == pytest.approx(1)
+        for bar, place in zip(bars, places, strict=True):
+            assert bar.get_x() - 1e-6 <= place <= bar.get_x() + bar.get_width() + 1e-6
+    left, right = (p for p in rectangles(faded) if p.get_height() > 0)
+    assert left.get_height() / right.get_height() == pytest.approx(3)

@@ -13,7 +13,7 @@ from .bures import (
 )
 from .finite_volume import FiniteVolume1D, FokkerPlanck1D, PorousMedium1D
 from .gaussian import GaussianSolution, LinearDrift, OrnsteinUhlenbeck
-from .particles import particle_flow
+from .particles import particle_flow, trajectories
 from .projected import ProjectedGaussian, gaussian_proximal_step
 from .separable import Separable
 
@@ -37,4 +37,5 @@ __all__ = [
     "lyapunov",
     "optimal_matrix",
     "particle_flow",
+    "trajectories",
 ]

@@ -64,6 +64,24 @@ class FiniteVolume1D(ABC):
     def energy(self, t: float) -> float:
         """F(ρ_t)."""
 
+    @abstractmethod
+    def first_variation(self, t: float) -> Tensor:
+        """δF/δρ of ρ_t at the cell centres `x`, shape (cells,)."""
+
+    def _edge_velocity(self, t: float) -> Array:
+        """−∂_x δF/δρ at the inner edges."""
+        return -np.diff(self.first_variation(t).numpy()) / self.dx
+
+    def velocity(self, x: Tensor, t: float) -> Tensor:
+        """v_t = −∂_x δF/δρ at points of any shape, linear between the edges of the cells."""
+        v = np.interp(x.double().cpu().numpy(), self.edges[1:-1], self._edge_velocity(t))
+        return torch.from_numpy(v)
+
+    def dissipation(self, t: float) -> float:
+        """∫|v_t|² ρ_t, the rate at which F falls, by the trapezoidal rule on the inner edges."""
+        rho = self._density(t)
+        return float(self._edge_velocity(t) ** 2 @ (rho[1:] + rho[:-1])) * self.dx / 2
+
     def _density(self, t: float) -> Array:
         if not 0 <= t < math.inf:
             raise ValueError(f"t must be a finite number of at least 0, got {t!r}")
@@ -160,6 +178,11 @@ class FokkerPlanck1D(FiniteVolume1D):
         rho = np.clip(self._density(t), 0, None)
         return float(self.V @ rho + self.diffusion * xlogy(rho, rho).sum()) * self.dx
 
+    def first_variation(self, t: float) -> Tensor:
+        """V + D(log ρ_t + 1), shape (cells,); log ρ is cut off at log 1e-300."""
+        log_rho = np.log(np.maximum(self._density(t), 1e-300))
+        return torch.from_numpy(self.V + self.diffusion * (log_rho + 1))
+
     def equilibrium(self) -> Tensor:
         """e^{−V/D}/Z at the cell centres, shape (cells,)."""
         weight = np.exp(-(self.V - self.V.min()) / self.diffusion)
@@ -222,6 +245,10 @@ class PorousMedium1D(FiniteVolume1D):
     def energy(self, t: float) -> float:
         """F(ρ_t) = ∫ρ_tᵐ / (m − 1)."""
         return float((self._density(t) ** self.m).sum()) * self.dx / (self.m - 1)
+
+    def first_variation(self, t: float) -> Tensor:
+        """m ρ_tᵐ⁻¹ / (m − 1), shape (cells,)."""
+        return self.m / (self.m - 1) * self.density(t) ** (self.m - 1)
 
     def support(self, t: float) -> tuple[float, float]:
         """The free boundaries: ends of the cells where ρ_t exceeds 1e-4 of its maximum."""

@@ -1,7 +1,12 @@
-"""Particle flows: the Lagrangian form of a gradient flow whose velocity needs points only."""
+"""Particle flows: the Lagrangian form ẋ = v(x) of a gradient flow."""
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
+from itertools import pairwise
+
+import torch
 from torch import Tensor
 
 from ..energies import Energy
@@ -36,3 +41,38 @@ def particle_flow(energy: Energy, x: Tensor, t: float, steps: int) -> Tensor:
         x = x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
     check_finite("x(t)", x, "take more steps")
     return x
+
+
+def trajectories(
+    velocity: Callable[[Tensor, float], Tensor], x: Tensor, times: Sequence[float], dt: float
+) -> Tensor:
+    """Points x(t) of ẋ = v_t(x) at all `times`, from x at the first of them: (times, *x.shape).
+
+    `velocity` maps points of the shape of x and t to velocities, as that of `FiniteVolume1D` does.
+    Classical RK4 with steps of `dt` or slightly less, so that they end at each of the times.
+
+    Raises `ValueError` for a dt that is not positive and times that do not increase;
+    `NumericalError` if the points do not stay finite.
+
+    >>> path = trajectories(lambda x, t: t * x, torch.ones(1).double(), [0.0, 1.0, 2.0], 0.01)
+    >>> path[:, 0].log()  # t²/2
+    tensor([0.0000, 0.5000, 2.0000], dtype=torch.float64)
+    """
+    check_positive("dt", dt)
+    if len(times) == 0:
+        raise ValueError("times must hold at least one time, got none")
+    path = [x]
+    for start, end in pairwise(times):
+        check_positive("the difference of successive times", end - start)
+        steps = math.ceil((end - start) / dt - 1e-9)
+        h = (end - start) / steps
+        for k in range(steps):
+            t = start + k * h
+            k1 = velocity(x, t)
+            k2 = velocity(x + h / 2 * k1, t + h / 2)
+            k3 = velocity(x + h / 2 * k2, t + h / 2)
+            k4 = velocity(x + h * k3, t + h)
+            x = x + h / 6 * (k1 + 2 * k2 + 2 * k3 + k4)
+        check_finite("x(t)", x, "take a smaller dt")
+        path.append(x)
+    return torch.stack(path)

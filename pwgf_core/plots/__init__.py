@@ -4,15 +4,19 @@ from .base import EXACT, MODEL, OTHER, ellipse, figure, png
 from .gaussians import gaussian_paths, linear_fields
 from .potentials import landscapes
 from .runs import curves, planes
+from .wasserstein_flows import distance_bounds, falling, interpolations
 
 __all__ = [
     "EXACT",
     "MODEL",
     "OTHER",
     "curves",
+    "distance_bounds",
     "ellipse",
+    "falling",
     "figure",
     "gaussian_paths",
+    "interpolations",
     "landscapes",
     "linear_fields",
     "planes",

@@ -27,6 +27,7 @@ def scaled(factor: float) -> Callable[[Any], Any]:
 
 
 METRIC, PLANCK = "wasserstein_metric", "fokker_planck_10d"
+FLOWS = "wasserstein_flows"
 
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
@@ -94,5 +95,45 @@ MUTATIONS = [
         "the mean runs backwards",
         lambda right: lambda self, t: right(self, -t),
         slow=True,
+    ),
+    Mutation(
+        FLOWS,
+        "pwgf_core.FokkerPlanck1D.first_variation",
+        "the first variation twice as large",
+        scaled(2),
+    ),
+    Mutation(
+        FLOWS,
+        "pwgf_core.PorousMedium1D.first_variation",
+        "m ρ^{m−1} in place of m ρ^{m−1}/(m − 1)",
+        lambda right: lambda self, t: (self.m - 1) * right(self, t),
+    ),
+    Mutation(FLOWS, "pwgf_core.Entropy.velocity", "an attractive entropy", scaled(-1)),
+    Mutation(FLOWS, "pwgf_core.QuarticInteraction.value", "no factor ½", scaled(2)),
+    Mutation(
+        FLOWS,
+        "pwgf_core.exact.OrnsteinUhlenbeck.kl",
+        "the factor D forgotten",
+        lambda right: lambda self, t: self.diffusion * right(self, t),
+    ),
+    Mutation(
+        FLOWS,
+        "pwgf_core.FokkerPlanck1D.velocity",
+        "particles that do not diffuse",
+        lambda right: lambda self, x, t: x - x**3,
+    ),
+    Mutation(FLOWS, "pwgf_core.FokkerPlanck1D.dissipation", "half the dissipation", scaled(0.5)),
+    Mutation(
+        FLOWS,
+        "pwgf_core.gaussian_geodesic",
+        "a path that is not straight",
+        lambda right: lambda t, *ends: right(t * t, *ends),
+        slow=True,
+    ),
+    Mutation(
+        FLOWS,
+        "pwgf_core.exact.GaussianSolution.mean",
+        "the mean runs backwards",
+        lambda right: lambda self, t: right(self, -t),
     ),
 ]
