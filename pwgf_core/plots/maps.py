@@ -39,11 +39,11 @@ def bent_grid(
     if particles is not None:
         x = model.transform(theta, particles)
         left.plot(x[:, 0], x[:, 1], "o", color=EXACT, ms=4, zorder=3)
-    places = torch.linspace(-limit, limit, 91, dtype=theta.dtype)
-    grid = torch.cartesian_prod(places, places)
-    rho = model.log_prob(theta, grid).exp().reshape(91, 91).T
+    places = torch.linspace(-5, 5, 101, dtype=theta.dtype)
+    cloud = model.cloud(theta, torch.cartesian_prod(places, places))  # no inverse is needed
+    x1, x2, rho = (a.reshape(101, 101) for a in (*cloud.x.T, cloud.log_rho.exp()))
     shades = right.pcolormesh(
-        places, places, rho, cmap="Blues", vmin=0, vmax=top, shading="gouraud", rasterized=True
+        x1, x2, rho, cmap="Blues", vmin=0, vmax=top, shading="gouraud", rasterized=True
     )
     fig.colorbar(shades, ax=right, shrink=0.75, extend="max")
     left.set(title="the grid under $T_θ$")
