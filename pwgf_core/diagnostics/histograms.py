@@ -45,7 +45,7 @@ def cell_masses(
     x = torch.cartesian_prod(*[line] * dim).reshape(-1, dim)
     masses = log_prob(x).exp().reshape([cells, points] * dim)
     for axis in range(dim):  # the axes of the points are summed one after the other
-        masses = torch.tensordot(masses, width / 2 * weights, dims=([axis + 1], [0]))
+        masses = masses.movedim(axis + 1, -1) @ (width / 2 * weights)
     return masses
 
 

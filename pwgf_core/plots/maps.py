@@ -73,7 +73,9 @@ def folds(
     for (name, value), (colour, line) in zip(maps.items(), looks, strict=False):
         left.plot(z, value, line, color=colour, lw=1.8, label=name)
     limits = (float(x[0]), float(x[-1]))
-    right.hist(samples, np.linspace(*limits, 61), density=True, color="#CCCCCC", label="samples")
+    right.hist(
+        samples, np.linspace(*limits, 61).tolist(), density=True, color="#CCCCCC", label="samples"
+    )
     for (name, rho), (colour, line) in zip(densities.items(), looks, strict=False):
         right.plot(x, rho, line, color=colour, lw=1.8, label=name)
     left.set(xlabel="$z$", ylabel="$x = T(z)$", xlim=(float(z[0]), float(z[-1])))
