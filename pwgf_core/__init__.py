@@ -5,9 +5,12 @@ One step of a flow: z ~ λ, x = T_θ(z), velocity v(x) = −∇δF/δρ, metric 
 
 from .checks import CheckError, check_gradient, check_jacobian
 from .diagnostics import (
+    ChiSquare,
     DiscreteW2,
     Dissipation,
     Misfits,
+    cell_masses,
+    chi_square,
     convergence_order,
     discrete_w2,
     dissipation,
@@ -96,6 +99,7 @@ __all__ = [
     "BiLevelNetwork",
     "Bumps",
     "CheckError",
+    "ChiSquare",
     "Cloud",
     "Compose",
     "Dense",
@@ -151,8 +155,10 @@ __all__ = [
     "Uniform",
     "Wasserstein",
     "WassersteinMetric",
+    "cell_masses",
     "check_gradient",
     "check_jacobian",
+    "chi_square",
     "convergence_order",
     "discrete_w2",
     "dissipation",

@@ -8,7 +8,16 @@ from matplotlib.axes import Axes
 from matplotlib.patches import Ellipse, Rectangle
 from matplotlib.quiver import Quiver
 
-from pwgf_core import FokkerPlanck1D, gaussian_geodesic, gaussian_w2, plots, widgets
+from pwgf_core import (
+    Affine,
+    FokkerPlanck1D,
+    Gaussian,
+    PushForward,
+    gaussian_geodesic,
+    gaussian_w2,
+    plots,
+    widgets,
+)
 
 MEAN = torch.tensor([1.0, -1.0, 0.0])
 COVARIANCE = torch.tensor([[2.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 3.0]])
@@ -76,6 +85,36 @@ def test_a_landscape_shows_level_lines_of_the_potential() -> None:
     radii = [np.linalg.norm(path.vertices, axis=1) for path in lines.get_paths()]
     # V = |x|² = 1 and 4, linear between grid points 0.05 apart: off by at most 0.05²/2
     assert [r.mean() for r in radii] == pytest.approx([1, 2], abs=2e-3)
+
+
+def test_the_bent_grid_of_an_affine_map_is_its_image() -> None:
+    transform = Affine(2)
+    model = PushForward(Gaussian(2), transform)
+    u, b = torch.tensor([[1.0, 1.0], [0.0, 2.0]]).double(), torch.tensor([0.5, 0.0]).double()
+    points = torch.tensor([[1.0, 1.0], [0.0, -1.0]]).double()
+    fig = plots.bent_grid(model, transform.join(u, b), "shear", particles=points)
+    left, right = fig.axes[:2]
+    lines = [np.stack(line.get_data(), 1) for line in left.lines]
+    assert len(lines) == 2 * 13 + 1
+    assert lines[0][[0, -1]] == pytest.approx(np.array([[-5.5, -6.0], [0.5, 6.0]]))  # z_1 = −3
+    assert lines[1][[0, -1]] == pytest.approx(np.array([[-5.5, -6.0], [0.5, -6.0]]))  # z_2 = −3
+    assert lines[-1] == pytest.approx(np.array([[2.5, 2.0], [-0.5, -2.0]]))
+    shades = right.collections[0].get_array()
+    assert np.max(np.asarray(shades)) == pytest.approx(
+        1 / (4 * np.pi)
+    )  # the peak of N(b, UUᵀ), det U = 2
+    assert not plt.get_fignums()
+
+
+def test_folds_draws_maps_densities_and_samples() -> None:
+    z, x = torch.linspace(-1, 1, 5), torch.linspace(0, 2, 7)
+    fig = plots.folds(z, {"id": z, "twice": 2 * z}, x, {"flat": 0 * x + 0.5}, torch.rand(50), 3.0)
+    left, right = fig.axes
+    assert [line.get_label() for line in left.lines] == ["id", "twice"]
+    assert left.lines[1].get_ydata() == pytest.approx(2 * z.numpy())
+    assert (right.get_xlim(), right.get_ylim()) == ((0, 2), (0, 3))
+    heights = [bar.get_height() for bar in right.patches if isinstance(bar, Rectangle)]
+    assert sum(heights) * 2 / 60 == pytest.approx(1)  # a density over 60 bars
     assert not plt.get_fignums()
 
 

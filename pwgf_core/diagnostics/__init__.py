@@ -11,13 +11,17 @@ from .bounds import (
 from .distances import DiscreteW2, discrete_w2, energy_distance, sliced_w2, w2_1d
 from .divergence import kl, symmetric_kl
 from .gaussian import gaussian_kl, gaussian_w2, moments
+from .histograms import ChiSquare, cell_masses, chi_square
 from .misfit import Misfits, misfit, misfits
 from .runs import Dissipation, convergence_order, dissipation, sample_noise
 
 __all__ = [
+    "ChiSquare",
     "DiscreteW2",
     "Dissipation",
     "Misfits",
+    "cell_masses",
+    "chi_square",
     "convergence_order",
     "discrete_w2",
     "dissipation",

@@ -2,6 +2,7 @@
 
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
 from .gaussians import gaussian_paths, linear_fields
+from .maps import bent_grid, folds
 from .potentials import landscapes
 from .runs import curves, planes
 from .wasserstein_flows import distance_bounds, falling, interpolations
@@ -10,11 +11,13 @@ __all__ = [
     "EXACT",
     "MODEL",
     "OTHER",
+    "bent_grid",
     "curves",
     "distance_bounds",
     "ellipse",
     "falling",
     "figure",
+    "folds",
     "gaussian_paths",
     "interpolations",
     "landscapes",

@@ -29,6 +29,8 @@ def scaled(factor: float) -> Callable[[Any], Any]:
 METRIC, PLANCK = "wasserstein_metric", "fokker_planck_10d"
 FLOWS = "wasserstein_flows"
 
+MAPS = "push_forward_models"
+
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
     Mutation(
@@ -135,5 +137,47 @@ MUTATIONS = [
         "pwgf_core.exact.GaussianSolution.mean",
         "the mean runs backwards",
         lambda right: lambda self, t: right(self, -t),
+    ),
+    Mutation(
+        MAPS,
+        "pwgf_core.Affine.split",
+        "Uᵀ in place of U",
+        lambda right: lambda self, theta: (right(self, theta)[0].T, right(self, theta)[1]),
+    ),
+    Mutation(MAPS, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
+    Mutation(
+        MAPS,
+        "pwgf_core.Planar.inverse",
+        "T⁻¹ forgotten",
+        lambda right: lambda self, theta, x: x,
+    ),
+    Mutation(
+        MAPS,
+        "pwgf_core.transforms.planar.PlanarJacobian.det",
+        "1 − t′ w·u",
+        lambda right: property(lambda self: 1 - self.slope * self.wu[:, None]),
+    ),
+    Mutation(
+        MAPS,
+        "pwgf_core.NeuralODE.field",
+        "twice the divergence",
+        lambda right: (
+            lambda self, theta, x, t: (right(self, theta, x, t)[0], 2 * right(self, theta, x, t)[1])
+        ),
+        slow=True,
+    ),
+    Mutation(
+        MAPS,
+        "pwgf_core.Jacobian.score",
+        "the score of λ, not of ρ",
+        lambda right: lambda self, score_z: score_z,
+        slow=True,
+    ),
+    Mutation(
+        MAPS,
+        "pwgf_core.transforms.planar.check_invertible",
+        "a fold is not reported",
+        lambda right: lambda smallest, what: None,
+        slow=True,
     ),
 ]
