@@ -2,6 +2,7 @@
 
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
 from .gaussians import gaussian_paths, linear_fields
+from .other_methods import densities, error_against_seconds
 from .runs import curves, planes
 
 __all__ = [
@@ -9,7 +10,9 @@ __all__ = [
     "MODEL",
     "OTHER",
     "curves",
+    "densities",
     "ellipse",
+    "error_against_seconds",
     "figure",
     "gaussian_paths",
     "linear_fields",

@@ -1,0 +1,123 @@
+"""The sweep behind the chapter "Beside the other methods": error and seconds of every method.
+
+Usage: `python book/tools/other_methods.py [PROBLEM ...]` writes book/results/other_methods.json,
+anew, or for the problems named only. Each run is timed by the processor time of this process on
+one thread, which other processes on the machine disturb little; making the points is part of it,
+measuring their error is not. Errors are root mean squares over the seeds.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import platform
+import sys
+import time
+import warnings
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Generator
+
+from execute import BOOK
+from method_cases import CASES, Case, Points, floor
+from method_jko import compare
+from method_runs import METHODS
+from pwgf_core import NumericalError
+
+RESULTS = BOOK / "results" / "other_methods.json"
+Settings = dict[str, Any]
+
+
+def measure(case: Case, run: Callable[[int], Points], seeds: Iterable[int]) -> Settings:
+    """Seconds (mean) and errors (root mean square) of `run(seed)`, NaN where one has failed."""
+    seconds, errors = [], []
+    for seed in seeds:
+        start = time.process_time()
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore", RuntimeWarning)  # a failed run says so by its NaN
+                points = run(seed)
+        except NumericalError:
+            points = None
+        seconds.append(time.process_time() - start)
+        errors.append(case.errors(points) if points else dict.fromkeys(case.metrics, math.nan))
+    means = {k: math.sqrt(sum(e[k] ** 2 for e in errors) / len(errors)) for k in errors[0]}
+    return {"seconds": sum(seconds) / len(seconds), "errors": means}
+
+
+def sweep(names: Iterable[str]) -> tuple[list[Settings], list[Settings]]:
+    """All runs and all sampling floors of the problems named."""
+    runs, floors = [], []
+    for name in names:
+        case = CASES[name]()
+        for method, settings in METHODS[name]:
+            seeds = range(settings.get("seeds", 3))
+            found = measure(case, lambda seed, m=method, s=settings: m.run(case, s, seed), seeds)
+            kept = {k: v for k, v in settings.items() if k != "seeds"}
+            head = {"problem": name, "method": method.name, "settings": kept, "seeds": len(seeds)}
+            runs.append(head | found)
+            print(name, method.name, kept, f"{found['seconds']:.2f} s", found["errors"], flush=True)
+        for n in case.floor_sizes:
+            error = [floor(case, n, Generator().manual_seed(s)) for s in range(5)]
+            mean = math.sqrt(sum(e * e for e in error) / len(error))
+            floors.append({"problem": name, "n": n, "error": mean})
+    return runs, floors
+
+
+def errors_again(stored: Settings) -> dict[str, float]:
+    """The errors of a stored run, computed anew."""
+    problem, settings = stored["problem"], stored["settings"]
+    method = next(m for m, _ in METHODS[problem] if m.name == stored["method"])
+    case = CASES[problem]()
+    return measure(case, lambda seed: method.run(case, settings, seed), range(stored["seeds"]))[
+        "errors"
+    ]
+
+
+def processor() -> str:
+    """The processor's name."""
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        for line in info.read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()
+
+
+def clean(value: Any) -> Any:
+    """Floats of six digits, and None in place of NaN, which JSON does not know."""
+    if isinstance(value, float):
+        return float(f"{value:.6g}") if math.isfinite(value) else None
+    if isinstance(value, dict):
+        return {k: clean(v) for k, v in value.items()}
+    return [clean(v) for v in value] if isinstance(value, list) else value
+
+
+def main(names: list[str]) -> int:
+    torch.set_num_threads(1)
+    runs, floors = sweep([n for n in names if n in CASES] if names else CASES)
+    old = json.loads(RESULTS.read_text()) if names and RESULTS.exists() else {}
+    kept = {k: [r for r in old.get(k, []) if r["problem"] not in names] for k in ("runs", "floors")}
+    published = old["jko"] if names and "jko" not in names else compare()
+    results = {
+        "seconds": "processor time of the process, one thread",
+        "processor": processor(),
+        "threads": torch.get_num_threads(),
+        "torch": torch.__version__,
+        "runs": kept["runs"] + runs,
+        "floors": kept["floors"] + floors,
+        "jko": published,
+    }
+    lines = json.dumps(clean(results))
+    for split in ('"runs": [', '"floors": [', '"jko": [', '}, {"problem"', '}, {"target"'):
+        lines = lines.replace(split, split.replace("}, {", "},\n{") + ("\n" if "[" in split else ""))
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(lines + "\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))
