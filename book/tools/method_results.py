@@ -52,7 +52,9 @@ def error(run: Run, kind: str | None = None) -> float:
     return math.inf if value is None else value
 
 
-def select(results: dict[str, Any], problem: str, method: str | None = None, **settings: Any):
+def select(
+    results: dict[str, Any], problem: str, method: str | None = None, **settings: Any
+) -> list[Run]:
     """The runs of a problem, of one method and with the settings given."""
     return [
         run
@@ -86,7 +88,7 @@ def series(results: dict[str, Any], problem: str) -> dict[str, list[tuple[float,
     """(seconds, error) of all finished runs, by method."""
     found: dict[str, list[tuple[float, float]]] = {}
     for run in select(results, problem):
-        name = {"SVGD": "SVGD (to ρ∞)"}.get(run["method"], run["method"])
+        name = "SVGD (to ρ∞)" if run["method"] == "SVGD" else run["method"]
         if run["settings"].get("transform") == "affine":
             name = "ours, affine map"
         if math.isfinite(error(run)):

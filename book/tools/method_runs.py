@@ -67,9 +67,7 @@ def ours(case: Case, settings: Settings, seed: int) -> Points:
         solver = Minres(tol=settings["tol"]) if "tol" in settings else None
         scheme = Explicit(h, settings.get("method", flow.method), solver=solver)
     samples = settings.get("samples", flow.samples)
-    run = evolve(
-        flow, scheme, t_end=case.t, samples=samples, seed=seed, record=1, progress=False
-    )
+    run = evolve(flow, scheme, t_end=case.t, samples=samples, seed=seed, record=1, progress=False)
     if run.status != "completed":
         raise NumericalError(run.message)
     cloud = evaluation_cloud(flow, run.thetas[-1])
@@ -95,9 +93,7 @@ def svgd(case: Case, settings: Settings, seed: int) -> Points:
     assert case.gradient is not None
     gradient, d = case.gradient, case.diffusion
     x = start(case, settings["n"], seed, "random", torch.float32)
-    return Points(
-        stein_descent(lambda y: -gradient(y) / d, x, settings["steps"], settings["rate"])
-    )
+    return Points(stein_descent(lambda y: -gradient(y) / d, x, settings["steps"], settings["rate"]))
 
 
 def blob(case: Case, settings: Settings, seed: int) -> Points:
@@ -160,71 +156,74 @@ def grid(method: Method, /, **axes: Any) -> list[tuple[Method, Settings]]:
 
 METHODS: dict[str, list[tuple[Method, Settings]]] = {
     "ornstein_uhlenbeck": [
-        (OURS, {}),
+        *grid(OURS),
         *grid(OURS, h=[0.1, 0.05], samples=[250, 1000]),
         *grid(OURS, transform="affine", h=[0.1, 0.02]),
         *grid(LANGEVIN, n=[1000, 10000, 100000], h=[0.1, 0.02, 0.005]),
-        *grid(LANGEVIN, n=1000000, h=[0.02, 0.005], seeds=1),
+        *grid(LANGEVIN, n=1000000, h=0.005, seeds=1),
         *grid(SVGD, n=[100, 300], steps=[100, 500], rate=[0.02, 0.1]),
-        *grid(BLOB, per_side=[10, 20, 30], epsilon=[0.8, 1.2, 1.6], steps=[25, 50], seeds=1),
+        *grid(BLOB, per_side=[10, 20, 30], epsilon=[0.5, 0.65, 0.8, 1.2], steps=25, seeds=1),
     ],
     "equilibrium": [
         *grid(OURS, h=0.1, samples=[500, 2000]),
         *grid(LANGEVIN, n=[100, 300, 1000, 100000], h=0.02),
-        *grid(SVGD, n=[100, 300, 1000], steps=500, rate=[0.02, 0.1]),
-        *grid(BLOB, per_side=20, epsilon=[0.8, 1.2], steps=300, seeds=1),
+        *grid(SVGD, n=[100, 300], steps=500, rate=[0.02, 0.1]),
+        *grid(BLOB, per_side=20, epsilon=[0.65, 0.8], steps=200, seeds=1),
     ],
     "ornstein_uhlenbeck_6d": [
-        (OURS, {}),
+        *grid(OURS, seeds=1),
         *grid(OURS, method="adaptive", h=0.2, samples=[500, 2000]),
-        *grid(OURS, scheme="implicit", h=[0.1, 0.05], samples=1000, seeds=1),
+        *grid(OURS, scheme="implicit", h=0.05, samples=1000, seeds=1),
         *grid(LANGEVIN, n=[1000, 10000, 100000], h=[0.1, 0.02, 0.005]),
-        *grid(LANGEVIN, n=1000000, h=0.005, seeds=1),
+        *grid(LANGEVIN, n=300000, h=0.003, seeds=1),
         *grid(SVGD, n=[100, 300], steps=[100, 500], rate=[0.02, 0.1]),
-        *grid(BLOB, n=[250, 1000], epsilon=[0.4, 0.6, 0.9], steps=[25, 50], seeds=1),
+        *grid(BLOB, n=[250, 1000], epsilon=[0.3, 0.4, 0.6, 0.9], steps=25, seeds=1),
     ],
     "ornstein_uhlenbeck_10d": [
-        (OURS, {"seeds": 1}),
-        *grid(OURS, h=[0.1, 0.05, 0.02], samples=[500, 2000], seeds=1),
+        *grid(OURS, seeds=1),
+        *grid(OURS, h=[0.1, 0.05], samples=[500, 2000], seeds=1),
         *grid(OURS, transform="affine", h=[0.1, 0.02]),
-        *grid(LANGEVIN, n=[1000, 10000, 100000], h=[0.1, 0.02, 0.005]),
-        *grid(LANGEVIN, n=1000000, h=0.02, seeds=1),
+        *grid(LANGEVIN, n=[1000, 10000], h=[0.1, 0.02, 0.005]),
+        *grid(LANGEVIN, n=100000, h=[0.02, 0.005], seeds=1),
         *grid(SVGD, n=[100, 300], steps=[100, 500], rate=[0.02, 0.1]),
         *grid(BLOB, n=[250, 1000], epsilon=[0.4, 0.6, 0.9], steps=50, seeds=1),
     ],
     "styblinski_tang_30d": [
-        (OURS, {"seeds": 1}),
-        *grid(OURS, layers=[30, 60], h=[0.15, 0.1], samples=500, seeds=1),
-        *grid(OURS, h=0.1, samples=[500, 1000], seeds=1),
-        *grid(OURS, tol=1e-4, samples=2000, h=0.1, seeds=1),
+        *grid(OURS, seeds=1),
+        *grid(OURS, layers=60, h=0.15, samples=500, seeds=1),
+        *grid(OURS, h=0.1, samples=500, seeds=1),
         *grid(LANGEVIN, n=[1000, 10000, 100000], h=[0.1, 0.02], seeds=1),
-        *grid(LANGEVIN, n=300000, h=[0.05, 0.02], seeds=1),
-        *grid(SVGD, n=[100, 300], steps=[200, 500], rate=[0.02, 0.1], seeds=1),
+        *grid(SVGD, n=[100, 300], steps=500, rate=[0.02, 0.1], seeds=1),
         *grid(BLOB, n=[250, 1000], epsilon=[0.6, 0.9, 1.3], steps=25, seeds=1),
         *grid(VOLUMES, cells=[100, 400], dt=[0.05, 0.01], seeds=1),
     ],
     "double_well_1d": [
-        (OURS, {}),
+        *grid(OURS),
         *grid(OURS, h=0.01, layers=[12, 24], samples=[300, 1000]),
         *grid(OURS, h=0.05, method="adaptive", layers=24, samples=500),
         *grid(OURS, scheme="implicit", h=[0.1, 0.05], samples=500),
         *grid(LANGEVIN, n=[1000, 10000, 100000], h=0.1, tamed=True),
         *grid(LANGEVIN, n=[1000, 10000, 100000], h=[0.02, 0.005]),
         *grid(LANGEVIN, n=1000000, h=[0.02, 0.01], seeds=1),
-        *grid(SVGD, n=[100, 300, 1000], steps=[100, 500], rate=[0.02, 0.1]),
-        *grid(BLOB, per_side=[50, 100, 200, 400], epsilon=[1.2, 1.6, 2.2], steps=[60, 200], seeds=1),
+        *grid(SVGD, n=[100, 300], steps=[100, 500], rate=[0.02, 0.1]),
+        *grid(SVGD, n=1000, steps=100, rate=0.05, seeds=1),
+        *grid(
+            BLOB, per_side=[50, 100, 200, 400], epsilon=[1.2, 1.6, 2.2], steps=[60, 200], seeds=1
+        ),
         *grid(VOLUMES, cells=[50, 100, 200, 400, 800], dt=[0.05, 0.01], seeds=1),
     ],
     "porous_medium_2d": [
-        (OURS, {}),
+        *grid(OURS),
         *grid(OURS, transform="affine", h=0.2, samples=250),
         *grid(OURS, transform="residual", h=[0.1, 0.02], samples=[500, 2000]),
         *grid(POROUS, per_side=[10, 20, 30, 40], epsilon=[0.6, 0.8, 1.2], steps=[10, 40], seeds=1),
     ],
     "aggregation_2d": [
-        (OURS, {}),
+        *grid(OURS),
         *grid(OURS, layers=[32, 64], samples=[512, 2048]),
         *grid(PAIRS, n=[256, 1024], steps=20, sampling=["random", "matched"], sums="pairs"),
-        *grid(PAIRS, n=[1024, 8192, 65536], steps=20, sampling=["random", "matched"], sums="moments"),
+        *grid(
+            PAIRS, n=[1024, 8192, 65536], steps=20, sampling=["random", "matched"], sums="moments"
+        ),
     ],
 }

@@ -1,9 +1,10 @@
 """The sweep behind the chapter "Beside the other methods": error and seconds of every method.
 
-Usage: `python book/tools/other_methods.py [PROBLEM ...]` writes book/results/other_methods.json,
-anew, or for the problems named only. Each run is timed by the processor time of this process on
-one thread, which other processes on the machine disturb little; making the points is part of it,
-measuring their error is not. Errors are root mean squares over the seeds.
+Usage: `python book/tools/other_methods.py [PROBLEM ...]` writes book/results/other_methods.json
+anew, or the part of the problems named (or `jko`, the published targets). Each run is timed by the
+processor time of this process on one thread, which other processes on the machine disturb little;
+making the points is part of it, measuring their error is not. Errors are root mean squares over
+the seeds.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import sys
 import time
 import warnings
 from collections.abc import Callable, Iterable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -48,23 +50,21 @@ def measure(case: Case, run: Callable[[int], Points], seeds: Iterable[int]) -> S
     return {"seconds": sum(seconds) / len(seconds), "errors": means}
 
 
-def sweep(names: Iterable[str]) -> tuple[list[Settings], list[Settings]]:
-    """All runs and all sampling floors of the problems named."""
-    runs, floors = [], []
-    for name in names:
-        case = CASES[name]()
-        for method, settings in METHODS[name]:
-            seeds = range(settings.get("seeds", 3))
-            found = measure(case, lambda seed, m=method, s=settings: m.run(case, s, seed), seeds)
-            kept = {k: v for k, v in settings.items() if k != "seeds"}
-            head = {"problem": name, "method": method.name, "settings": kept, "seeds": len(seeds)}
-            runs.append(head | found)
-            print(name, method.name, kept, f"{found['seconds']:.2f} s", found["errors"], flush=True)
-        for n in case.floor_sizes:
-            error = [floor(case, n, Generator().manual_seed(s)) for s in range(5)]
-            mean = math.sqrt(sum(e * e for e in error) / len(error))
-            floors.append({"problem": name, "n": n, "error": mean})
-    return runs, floors
+def sweep(name: str) -> dict[str, list[Settings]]:
+    """The runs and the sampling floors of one problem."""
+    case, runs, floors = CASES[name](), [], []
+    for method, settings in METHODS[name]:
+        kept = {k: v for k, v in settings.items() if k != "seeds"}
+        seeds = range(settings.get("seeds", 3))
+        found = measure(case, partial(method.run, case, kept), seeds)
+        head = {"problem": name, "method": method.name, "settings": kept, "seeds": len(seeds)}
+        runs.append(head | found)
+        print(name, method.name, kept, f"{found['seconds']:.2f} s", found["errors"], flush=True)
+    for n in case.floor_sizes:
+        error = [floor(case, n, Generator().manual_seed(s)) for s in range(5)]
+        mean = math.sqrt(sum(e * e for e in error) / len(error))
+        floors.append({"problem": name, "n": n, "error": mean})
+    return {"runs": runs, "floors": floors}
 
 
 def errors_again(stored: Settings) -> dict[str, float]:
@@ -72,9 +72,7 @@ def errors_again(stored: Settings) -> dict[str, float]:
     problem, settings = stored["problem"], stored["settings"]
     method = next(m for m, _ in METHODS[problem] if m.name == stored["method"])
     case = CASES[problem]()
-    return measure(case, lambda seed: method.run(case, settings, seed), range(stored["seeds"]))[
-        "errors"
-    ]
+    return measure(case, partial(method.run, case, settings), range(stored["seeds"]))["errors"]
 
 
 def processor() -> str:
@@ -96,26 +94,34 @@ def clean(value: Any) -> Any:
     return [clean(v) for v in value] if isinstance(value, list) else value
 
 
-def main(names: list[str]) -> int:
-    torch.set_num_threads(1)
-    runs, floors = sweep([n for n in names if n in CASES] if names else CASES)
-    old = json.loads(RESULTS.read_text()) if names and RESULTS.exists() else {}
-    kept = {k: [r for r in old.get(k, []) if r["problem"] not in names] for k in ("runs", "floors")}
-    published = old["jko"] if names and "jko" not in names else compare()
-    results = {
-        "seconds": "processor time of the process, one thread",
-        "processor": processor(),
-        "threads": torch.get_num_threads(),
-        "torch": torch.__version__,
-        "runs": kept["runs"] + runs,
-        "floors": kept["floors"] + floors,
-        "jko": published,
-    }
-    lines = json.dumps(clean(results))
-    for split in ('"runs": [', '"floors": [', '"jko": [', '}, {"problem"', '}, {"target"'):
-        lines = lines.replace(split, split.replace("}, {", "},\n{") + ("\n" if "[" in split else ""))
+def store(results: Settings) -> None:
+    """Write the results, one line per run."""
+    text = json.dumps(clean(results), ensure_ascii=False)
+    for split in ('"runs": [', '"floors": [', '"jko": ['):
+        text = text.replace(split, "\n" + split + "\n")
+    text = text.replace('}, {"problem"', '},\n{"problem"').replace('}, {"target"', '},\n{"target"')
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(lines + "\n")
+    RESULTS.write_text(text + "\n", encoding="utf-8")
+
+
+def main(names: list[str]) -> int:
+    if unknown := sorted(set(names) - CASES.keys() - {"jko"}):
+        print(f"no problem {', '.join(unknown)}; there are: {', '.join(CASES)}, jko")
+        return 2
+    torch.set_num_threads(1)
+    for name in names or [*CASES, "jko"]:
+        found = {"jko": compare()} if name == "jko" else sweep(name)
+        old = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
+        results: Settings = {
+            "seconds": "processor time of the process, one thread",
+            "processor": processor(),
+            "threads": torch.get_num_threads(),
+            "torch": torch.__version__,
+        }
+        for key in ("runs", "floors", "jko"):
+            others = [r for r in old.get(key, []) if r.get("problem", "jko") != name]
+            results[key] = others + found.get(key, [])
+        store(results)
     return 0
 
 

@@ -123,8 +123,9 @@ def stein_descent(
 def stein_discrepancy(score: Field, x: Tensor, weights: Tensor | None = None) -> float:
     """The kernel Stein discrepancy of points x to π, with the kernel q = (1 + |x − y|²)^{−1/2}.
 
-    The root of the (weighted) mean over all pairs of q s·s′ + q³(s − s′)·(x − y) + d q³ − 3|x − y|²q⁵, where
-    s = ∇log π(x) and s′ = ∇log π(y). It needs no sample of π and vanishes only for π itself.
+    The root of the (weighted) mean over all pairs of q s·s′ + q³(s − s′)·(x − y) + d q³ −
+    3|x − y|²q⁵, where s = ∇log π(x) and s′ = ∇log π(y). It needs no sample of π and vanishes only
+    for π itself.
 
     Source: J. Gorham, L. Mackey, Measuring sample quality with kernels, ICML 2017.
 

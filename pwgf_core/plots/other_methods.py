@@ -46,9 +46,7 @@ def error_against_seconds(
     for n, error in (floors or {}).items():
         axis.axhline(error, color="#888888", lw=0.9, ls=":")
         power = f"$10^{{{round(np.log10(n))}}}$"
-        axis.text(
-            1.0, error, power, transform=axis.get_yaxis_transform(), fontsize=8, va="center"
-        )
+        axis.text(1.0, error, power, transform=axis.get_yaxis_transform(), fontsize=8, va="center")
     axis.set(xscale="log", yscale="log", xlabel="processor time [s]", ylabel=measure)
     axis.legend(fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.18))
     return fig

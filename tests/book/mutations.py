@@ -27,6 +27,7 @@ def scaled(factor: float) -> Callable[[Any], Any]:
 
 
 METRIC, PLANCK = "wasserstein_metric", "fokker_planck_10d"
+OTHERS = "other_methods"
 
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
@@ -93,6 +94,29 @@ MUTATIONS = [
         "pwgf_core.exact.GaussianSolution.mean",
         "the mean runs backwards",
         lambda right: lambda self, t: right(self, -t),
+        slow=True,
+    ),
+    Mutation(
+        OTHERS,
+        "rivals.langevin",
+        "half the noise",
+        lambda right: (
+            lambda gradient, x, t, steps, diffusion, generator: right(
+                gradient, x, t, steps, diffusion / 4, generator
+            )
+        ),
+    ),
+    Mutation(
+        OTHERS,
+        "rivals.blob_velocity",
+        "the wrong power of the density",
+        lambda right: lambda x, w, epsilon, m=1.0: right(x, w, epsilon, m + 1),
+    ),
+    Mutation(
+        OTHERS,
+        "rivals.stein_direction",
+        "points that attract each other",
+        lambda right: lambda score, x, s=None: 2 * right(score, x, s) - right(score, -x, s),
         slow=True,
     ),
 ]
