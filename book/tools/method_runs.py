@@ -222,8 +222,6 @@ METHODS: dict[str, list[tuple[Method, Settings]]] = {
         *grid(OURS, seeds=1),
         *grid(OURS, layers=[32, 64], samples=[512, 2048], seeds=1),
         *grid(PAIRS, n=[256, 1024], steps=20, sampling=["random", "matched"], sums="pairs"),
-        *grid(
-            PAIRS, n=[1024, 8192], steps=20, sampling=["random", "matched"], sums="moments"
-        ),
+        *grid(PAIRS, n=[1024, 8192], steps=20, sampling=["random", "matched"], sums="moments"),
     ],
 }
