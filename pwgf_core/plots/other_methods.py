@@ -33,7 +33,7 @@ def error_against_seconds(
 
     Raises `ValueError` for a method without a colour.
     """
-    fig, (axis,) = figure(1, width=6.4, height=4.2)
+    fig, (axis,) = figure(1, width=5.0, height=4.4)
     for name, runs in series.items():
         if name not in LOOKS:
             raise ValueError(f"series must name methods among {', '.join(LOOKS)}, got {name!r}")
@@ -48,7 +48,7 @@ def error_against_seconds(
         power = f"$10^{{{round(np.log10(n))}}}$"
         axis.text(1.0, error, power, transform=axis.get_yaxis_transform(), fontsize=8, va="center")
     axis.set(xscale="log", yscale="log", xlabel="processor time [s]", ylabel=measure)
-    axis.legend(fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.18))
+    axis.legend(fontsize=8, ncols=2, loc="upper center", bbox_to_anchor=(0.5, -0.16))
     return fig
 
 
