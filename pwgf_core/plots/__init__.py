@@ -3,6 +3,7 @@
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
 from .gaussians import gaussian_paths, linear_fields
 from .maps import bent_grid, folds
+from .other_methods import densities, error_against_seconds
 from .potentials import landscapes
 from .runs import curves, planes
 from .wasserstein_flows import distance_bounds, falling, interpolations
@@ -13,8 +14,10 @@ __all__ = [
     "OTHER",
     "bent_grid",
     "curves",
+    "densities",
     "distance_bounds",
     "ellipse",
+    "error_against_seconds",
     "falling",
     "figure",
     "folds",

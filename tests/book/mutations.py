@@ -31,6 +31,8 @@ FLOWS = "wasserstein_flows"
 
 MAPS = "push_forward_models"
 
+OTHERS = "other_methods"
+
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
     Mutation(
@@ -178,6 +180,29 @@ MUTATIONS = [
         "pwgf_core.transforms.planar.check_invertible",
         "a fold is not reported",
         lambda right: lambda smallest, what: None,
+        slow=True,
+    ),
+    Mutation(
+        OTHERS,
+        "rivals.langevin",
+        "half the noise",
+        lambda right: (
+            lambda gradient, x, t, steps, diffusion, generator: right(
+                gradient, x, t, steps, diffusion / 4, generator
+            )
+        ),
+    ),
+    Mutation(
+        OTHERS,
+        "rivals.blob_velocity",
+        "the wrong power of the density",
+        lambda right: lambda x, w, epsilon, m=1.0: right(x, w, epsilon, m + 1),
+    ),
+    Mutation(
+        OTHERS,
+        "rivals.stein_direction",
+        "points that attract each other",
+        lambda right: lambda score, x, s=None: 2 * right(score, x, s) - right(score, -x, s),
         slow=True,
     ),
 ]
