@@ -13,7 +13,7 @@ from torch import Tensor
 from ..diagnostics.gaussian import psd_sqrt
 from .base import EXACT, MODEL, OTHER, ellipse, figure
 
-ARROW, PALE = 0.65, "#F0AE80"  # longest arrow of v, and its colour: a light EXACT
+ARROW, PALE = 0.9, "#F0AE80"  # longest arrow of v, and its colour: a light EXACT
 BOXES = {  # corner: title, formula
     (0, 1): ("maps $T$, metric $L^2(\\lambda)$", "$\\dot T=v\\circ T$"),
     (1, 1): ("densities $\\rho$, metric $g^W$", "$\\dot\\rho=-\\nabla\\cdot(\\rho v)$"),
@@ -23,7 +23,7 @@ BOXES = {  # corner: title, formula
 
 
 def approximations(
-    panels: Mapping[str, tuple[Tensor, Tensor, Tensor]], exact: Tensor, limit: float = 2.2
+    panels: Mapping[str, tuple[Tensor, Tensor, Tensor]], exact: Tensor, limit: float = 2.3
 ) -> Figure:
     """Velocities y ↦ 𝒱y of planar Gaussians N(0, S), and fields y ↦ My that approximate them.
 
@@ -35,10 +35,11 @@ def approximations(
     angles = torch.arange(12) * math.pi / 6
     circle = torch.stack([angles.cos(), angles.sin()], 1).double()
     for axis, (title, (s, field, m)) in zip(axes, panels.items(), strict=True):
-        y = torch.cat([0.75 * circle[::2], 1.5 * circle]) @ psd_sqrt(s)
+        y = 1.5 * circle @ psd_sqrt(s)
         scale = max(float((y @ field.T).norm(dim=1).max()), 1e-12) / ARROW
         look = {"angles": "xy", "scale_units": "xy", "scale": scale, "zorder": 4}
-        for matrix, colour, width in ((field, PALE, 0.022), (m, MODEL, 0.008)):
+        look |= {"headwidth": 3, "headlength": 3.5, "headaxislength": 3}
+        for matrix, colour, width in ((field, PALE, 0.02), (m, MODEL, 0.008)):
             arrows = y @ matrix.T
             axis.quiver(*y.T, *arrows.T, color=colour, width=width, **look)
         for c, colour, line in ((exact, EXACT, "--"), (s, MODEL, "-")):
@@ -63,8 +64,16 @@ def relation_diagram() -> Figure:
         box = {"boxstyle": "round,pad=0.5", "fc": "white", "ec": colour, "lw": 2}
         axis.text(x, y, f"{title}\n{formula}", ha="center", va="center", bbox=box, linespacing=1.8)
     _arrow(axis, (0.32, 1), (0.65, 1), "$T\\mapsto T_\\#\\lambda$", (0.48, 1.12))
-    _arrow(axis, (0, 0.23), (0, 0.77), "$\\theta\\mapsto T_\\theta$\nmisfit $\\hat\\delta$", (0.17, 0.5))
-    _arrow(axis, (1, 0.23), (1, 0.77), "$\\theta\\mapsto\\rho_\\theta$\nmisfit $\\delta$", (0.83, 0.5))
+    _arrow(
+        axis,
+        (0, 0.23),
+        (0, 0.77),
+        "$\\theta\\mapsto T_\\theta$\nmisfit $\\hat\\delta$",
+        (0.17, 0.5),
+    )
+    _arrow(
+        axis, (1, 0.23), (1, 0.77), "$\\theta\\mapsto\\rho_\\theta$\nmisfit $\\delta$", (0.83, 0.5)
+    )
     axis.text(0.5, 0, "$G\\preceq\\widehat G$", ha="center", va="center")
     return fig
 
@@ -81,22 +90,18 @@ def _arrow(
     axis.text(*place, label, ha="center", va="center")
 
 
-def overfit(
-    fields: Mapping[str, Sequence[float]],
-    shares: Mapping[str, Sequence[float]],
-    truth: float,
-) -> Figure:
-    """Share tr G/tr Ĝ against the number of gradient fields, one curve for each size of sample.
+def overfit(points: Mapping[int, Sequence[tuple[float, float]]]) -> Figure:
+    """Shares regained against dim S/(nd), for each n, on logarithmic axes, with the diagonal.
 
-    `fields` and `shares` map the names of the curves to the numbers of fields and to the shares;
-    `truth` is the share of the true metric.
+    `points` maps n to pairs (dim S/(nd), share); shares below 10⁻⁴ are left out.
     """
-    fig, (axis,) = figure(1, width=5.0, height=3.4)
-    looks = [(MODEL, "o-"), (EXACT, "s--"), (OTHER, "^-.")]
-    for name, (colour, line) in zip(shares, looks, strict=False):
-        axis.semilogx(fields[name], shares[name], line, color=colour, label=name)
-    axis.axhline(truth, color="#444444", lw=1)
-    axis.axhline(1.0, color="#444444", lw=1, ls=":")
-    axis.set(xlabel="number of gradient fields", ylabel="tr $G$ / tr $\\widehat G$")
+    fig, (axis,) = figure(1, width=4.6, height=3.6)
+    looks = [(MODEL, "o"), (EXACT, "s"), (OTHER, "^"), ("#666666", "D")]
+    for (n, pairs), (colour, mark) in zip(points.items(), looks, strict=False):
+        x, y = zip(*[pair for pair in pairs if pair[1] > 1e-4], strict=True)
+        axis.loglog(x, y, mark, color=colour, label=f"n = {n}")
+    ends = [1e-3, 1.0]
+    axis.plot(ends, ends, color="#444444", lw=1)
+    axis.set(xlabel="fields per number, $r/(nd)$", ylabel="regained share of $\\widehat G-G$")
     axis.legend(fontsize=9)
     return fig

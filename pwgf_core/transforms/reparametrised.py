@@ -28,9 +28,7 @@ class Reparametrised(Transform):
     tensor([[4.]])
     """
 
-    def __init__(
-        self, inner: Transform, phi: Callable[[Tensor], Tensor], start: Tensor
-    ) -> None:
+    def __init__(self, inner: Transform, phi: Callable[[Tensor], Tensor], start: Tensor) -> None:
         check_shape("start", start, (None,))
         check_shape("phi(start)", phi(start), (inner.n_params,))
         self.inner, self.phi, self.start = inner, phi, start

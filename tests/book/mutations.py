@@ -27,6 +27,7 @@ def scaled(factor: float) -> Callable[[Any], Any]:
 
 
 METRIC, PLANCK = "wasserstein_metric", "fokker_planck_10d"
+TWO = "two_metrics"
 
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
@@ -94,5 +95,36 @@ MUTATIONS = [
         "the mean runs backwards",
         lambda right: lambda self, t: right(self, -t),
         slow=True,
+    ),
+    Mutation(
+        TWO,
+        "pwgf_core.WassersteinMetric.gram",
+        "Ĝ in place of G",
+        lambda right: lambda self: super(type(self), self).gram(),
+    ),
+    Mutation(TWO, "pwgf_core.lyapunov", "twice the solution", scaled(2)),
+    Mutation(TWO, "pwgf_core.RelaxedMetric.right_hand_side", "2g in place of g", scaled(2)),
+    Mutation(
+        TWO,
+        "pwgf_core.WassersteinMetric.weigh",
+        "no projection",
+        lambda right: lambda self, field: field,
+    ),
+    Mutation(
+        TWO,
+        "pwgf_core.exact.ProjectedGaussian._rate",
+        "the relaxed flow for both metrics",
+        lambda right: lambda self, matrix: self._free * (self._field(matrix) @ matrix),
+    ),
+    Mutation(
+        TWO,
+        "pwgf_core.transforms.reparametrised.ReparametrisedJacobian.pullback",
+        "Dφ forgotten in Jᵀ",
+        lambda right: (
+            lambda self, r, q=None: (
+                self.inner.pullback(r, q)[0][: len(self.theta)],
+                self.inner.pullback(r, q)[1],
+            )
+        ),
     ),
 ]
