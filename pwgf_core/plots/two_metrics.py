@@ -63,17 +63,11 @@ def relation_diagram() -> Figure:
         colour = MODEL if x else OTHER
         box = {"boxstyle": "round,pad=0.5", "fc": "white", "ec": colour, "lw": 2}
         axis.text(x, y, f"{title}\n{formula}", ha="center", va="center", bbox=box, linespacing=1.8)
+    left = "$\\theta\\mapsto T_\\theta$\nmisfit $\\hat\\delta$"
+    right = "$\\theta\\mapsto\\rho_\\theta$\nmisfit $\\delta$"
     _arrow(axis, (0.32, 1), (0.65, 1), "$T\\mapsto T_\\#\\lambda$", (0.48, 1.12))
-    _arrow(
-        axis,
-        (0, 0.23),
-        (0, 0.77),
-        "$\\theta\\mapsto T_\\theta$\nmisfit $\\hat\\delta$",
-        (0.17, 0.5),
-    )
-    _arrow(
-        axis, (1, 0.23), (1, 0.77), "$\\theta\\mapsto\\rho_\\theta$\nmisfit $\\delta$", (0.83, 0.5)
-    )
+    _arrow(axis, (0, 0.23), (0, 0.77), left, (0.17, 0.5))
+    _arrow(axis, (1, 0.23), (1, 0.77), right, (0.83, 0.5))
     axis.text(0.5, 0, "$G\\preceq\\widehat G$", ha="center", va="center")
     return fig
 

@@ -23,7 +23,8 @@ class Reparametrised(Transform):
     Raises `ValueError` if φ(start) is no parameter vector of `inner`.
 
     >>> from pwgf_core import Affine
-    >>> T = Reparametrised(Affine(1), lambda eta: torch.stack([eta[0].exp(), eta[1]]), torch.zeros(2))
+    >>> phi = lambda eta: torch.stack([eta[0].exp(), eta[1]])
+    >>> T = Reparametrised(Affine(1), phi, torch.zeros(2))
     >>> T(torch.tensor([0.0, 3.0]), torch.ones(1, 1))  # z e^{η₀} + η₁
     tensor([[4.]])
     """

@@ -115,6 +115,7 @@ MUTATIONS = [
         "pwgf_core.exact.ProjectedGaussian._rate",
         "the relaxed flow for both metrics",
         lambda right: lambda self, matrix: self._free * (self._field(matrix) @ matrix),
+        slow=True,
     ),
     Mutation(
         TWO,
