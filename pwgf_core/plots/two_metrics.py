@@ -85,9 +85,9 @@ def _arrow(
 
 
 def overfit(points: Mapping[int, Sequence[tuple[float, float]]]) -> Figure:
-    """Shares regained against dim S/(nd), for each n, on logarithmic axes, with the diagonal.
+    """Shares regained against dim S/(n d), for each n, on logarithmic axes, with the diagonal.
 
-    `points` maps n to pairs (dim S/(nd), share); shares below 10⁻⁴ are left out.
+    `points` maps n to pairs (dim S/(n d), share); shares below 10⁻⁴ are left out.
     """
     fig, (axis,) = figure(1, width=4.6, height=3.6)
     looks = [(MODEL, "o"), (EXACT, "s"), (OTHER, "^"), ("#666666", "D")]
@@ -96,6 +96,6 @@ def overfit(points: Mapping[int, Sequence[tuple[float, float]]]) -> Figure:
         axis.loglog(x, y, mark, color=colour, label=f"n = {n}")
     ends = [1e-3, 1.0]
     axis.plot(ends, ends, color="#444444", lw=1)
-    axis.set(xlabel="fields per number, $r/(nd)$", ylabel="regained share of $\\widehat G-G$")
+    axis.set(xlabel="fields per number, $r/(n\\,d)$", ylabel="regained share of $\\widehat G-G$")
     axis.legend(fontsize=9)
     return fig
