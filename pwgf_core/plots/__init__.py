@@ -2,6 +2,7 @@
 
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
 from .gaussians import gaussian_paths, linear_fields
+from .potentials import landscapes
 from .runs import curves, planes
 from .two_metrics import approximations, overfit, relation_diagram
 
@@ -14,6 +15,7 @@ __all__ = [
     "ellipse",
     "figure",
     "gaussian_paths",
+    "landscapes",
     "linear_fields",
     "overfit",
     "planes",
