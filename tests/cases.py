@@ -24,6 +24,7 @@ from pwgf_core import (
     Polynomials,
     Potential,
     QuarticInteraction,
+    Reparametrised,
     Residual,
     Ridges,
     Transform,
@@ -68,6 +69,17 @@ def waves(z: Tensor) -> Tensor:
     return (torch.cos(z @ w.T)[:, :, None] * w).transpose(1, 2)
 
 
+def scales(eta: Tensor) -> Tensor:
+    """Logarithms of the scales, and the shift: (4,) → (4,)."""
+    return torch.cat([eta[:2].exp(), eta[2:]])
+
+
+def slanted(eta: Tensor) -> Tensor:
+    """Three of the five parameters of a triangular map, two of them bound: (3,) → (5,)."""
+    a, b, c = eta
+    return torch.stack([1 + a, 0.5 * b, (1 + a).square(), torch.sin(b), c])
+
+
 RIDGES = Ridges(torch.tensor([[1.0, 0.5], [0.0, 1.5], [-1.0, 1.0]]), torch.tensor([0.0, 0.5, 1.0]))
 CENTRES = torch.tensor([[0.0, 0.0], [1.0, -1.0], [-0.5, 1.0], [1.5, 1.0]])
 
@@ -101,6 +113,8 @@ FAMILIES = [
     Family(Basis(2, RIDGES), 6),
     Family(Basis(2, waves), 3),
     Family(FromModule(Shifted(2, 5), 2), 12),
+    Family(Reparametrised(Affine(2, "diagonal"), scales, torch.zeros(4)), 4),
+    Family(Reparametrised(Affine(2, "triangular"), slanted, torch.zeros(3)), 3),
     Family(NeuralODE(1, 3), 5),
     Family(NeuralODE(2, 6, steps=4), 18),
     Family(Compose(Affine(1), Planar(1, 5)), 7),

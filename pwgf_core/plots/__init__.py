@@ -6,12 +6,14 @@ from .maps import bent_grid, folds
 from .other_methods import densities, error_against_seconds
 from .potentials import landscapes
 from .runs import curves, planes
+from .two_metrics import approximations, overfit, relation_diagram
 from .wasserstein_flows import distance_bounds, falling, interpolations
 
 __all__ = [
     "EXACT",
     "MODEL",
     "OTHER",
+    "approximations",
     "bent_grid",
     "curves",
     "densities",
@@ -25,6 +27,8 @@ __all__ = [
     "interpolations",
     "landscapes",
     "linear_fields",
+    "overfit",
     "planes",
     "png",
+    "relation_diagram",
 ]

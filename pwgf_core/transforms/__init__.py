@@ -9,6 +9,7 @@ from .from_module import FromModule
 from .neural_ode import NeuralODE
 from .planar import Planar
 from .relu import TwoLayerReLU
+from .reparametrised import Reparametrised
 from .residual import Residual
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "NeuralODE",
     "Planar",
     "Polynomials",
+    "Reparametrised",
     "Residual",
     "Ridges",
     "Transform",

@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from pwgf_core import RelaxedMetric
+
 
 class Mutation(NamedTuple):
     """`target` is a dotted name as monkeypatch takes it; `slow` where it takes over 10 s."""
@@ -32,6 +34,8 @@ FLOWS = "wasserstein_flows"
 MAPS = "push_forward_models"
 
 OTHERS = "other_methods"
+
+TWO = "two_metrics"
 
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
@@ -204,5 +208,37 @@ MUTATIONS = [
         "points that attract each other",
         lambda right: lambda score, x, s=None: 2 * right(score, x, s) - right(score, -x, s),
         slow=True,
+    ),
+    Mutation(
+        TWO,
+        "pwgf_core.WassersteinMetric.gram",
+        "Ĝ in place of G",
+        lambda right: RelaxedMetric.gram,
+    ),
+    Mutation(TWO, "pwgf_core.lyapunov", "twice the solution", scaled(2)),
+    Mutation(TWO, "pwgf_core.RelaxedMetric.right_hand_side", "2g in place of g", scaled(2)),
+    Mutation(
+        TWO,
+        "pwgf_core.WassersteinMetric.weigh",
+        "no projection",
+        lambda right: lambda self, field: field,
+    ),
+    Mutation(
+        TWO,
+        "pwgf_core.exact.ProjectedGaussian._rate",
+        "the relaxed flow for both metrics",
+        lambda right: lambda self, matrix: self._free * (self._field(matrix) @ matrix),
+        slow=True,
+    ),
+    Mutation(
+        TWO,
+        "pwgf_core.transforms.reparametrised.ReparametrisedJacobian.pullback",
+        "Dφ forgotten in Jᵀ",
+        lambda right: (
+            lambda self, r, q=None: (
+                self.inner.pullback(r, q)[0][: len(self.theta)],
+                self.inner.pullback(r, q)[1],
+            )
+        ),
     ),
 ]
