@@ -3,6 +3,7 @@
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
 from .gaussians import gaussian_paths, linear_fields
 from .runs import curves, planes
+from .wells import marginal, potential_2d, snapshots, sweep, wells
 
 __all__ = [
     "EXACT",
@@ -13,6 +14,11 @@ __all__ = [
     "figure",
     "gaussian_paths",
     "linear_fields",
+    "marginal",
     "planes",
     "png",
+    "potential_2d",
+    "snapshots",
+    "sweep",
+    "wells",
 ]
