@@ -49,7 +49,7 @@ def run_case(
     ([1.0, 2.0], True)
     """
     start = problem_by_name(**problem)
-    given = {"name": "Explicit"} | dict(scheme or {})
+    given: dict[str, Any] = {"name": "Explicit"} | dict(scheme or {})
     make = _choose("scheme", given, SCHEMES)
     given = {"h": start.h} | given
     if make is Explicit:
@@ -100,10 +100,16 @@ def store_row(
 ) -> None:
     """Add or replace one row of a stored sweep; floats keep six digits."""
     path = Path(folder) / f"{name}.json"
-    content = json.loads(path.read_text(encoding="utf-8")) if path.exists() else {"rows": {}}
-    content["rows"][row] = {"settings": settings, "figures": _rounded(figures)}
+    rows = stored_results(name, folder) if path.exists() else {}
+    rows[row] = {"settings": dict(settings), "figures": _rounded(figures)}
+    write_rows(name, rows, folder)
+
+
+def write_rows(name: str, rows: Settings, folder: str | os.PathLike[str] = FOLDER) -> None:
+    """Write a sweep as it is."""
+    path = Path(folder) / f"{name}.json"
     path.parent.mkdir(parents=True, exist_ok=True)
-    path.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
+    path.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
 
 
 def _rounded(value: Any) -> Any:

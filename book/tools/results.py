@@ -10,7 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pwgf_core.results import FOLDER, run_case, store_row, stored_results
+from pwgf_core.results import FOLDER, run_case, store_row, stored_results, write_rows
 
 Rows = dict[str, dict[str, Any]]
 
@@ -57,23 +57,18 @@ def fokker_planck_30d() -> Rows:
         "seed 1": row(seed=1),
         "h = 0.025": row(h=0.025),
         "N = 2000": row(samples=2000),
-        "K = 90": row(layers=90),
-        "K = 180": row(layers=180),
-        "rotated by 2, own frame": row(rotate=2),
         "Euler, h = 0.005": row(method="euler", h=0.005),
-        "gradient form, N = 4000": row(form="gradient", samples=4000),
-        "tol = 5e-5": row(tol=5e-5),
     }
 
 
 SWEEPS = {"fokker_planck_30d": Sweep(fokker_planck_30d, run_case)}
 
 
-def missing(name: str, rows: Rows, folder: Path) -> Rows:
-    """The rows that are not stored with these settings."""
+def up_to_date(name: str, rows: Rows, folder: Path) -> dict[str, dict[str, Any]]:
+    """The stored rows whose settings are these."""
     path = folder / f"{name}.json"
     stored = stored_results(name, folder) if path.exists() else {}
-    return {k: s for k, s in rows.items() if stored.get(k, {}).get("settings") != s}
+    return {row: stored[row] for row, s in rows.items() if stored.get(row, {}).get("settings") == s}
 
 
 def main(arguments: list[str] | None = None, folder: Path = FOLDER) -> None:
@@ -86,10 +81,13 @@ def main(arguments: list[str] | None = None, folder: Path = FOLDER) -> None:
         parser.error(f"no sweep {', '.join(unknown)}; there are: {', '.join(SWEEPS)}")
     for name in options.sweep or SWEEPS:
         sweep = SWEEPS[name]
-        rows = sweep.rows() if options.all else missing(name, sweep.rows(), folder)
+        rows = sweep.rows()
+        kept = {} if options.all else up_to_date(name, rows, folder)
+        write_rows(name, kept, folder)  # drops rows that are no longer in the sweep
         for row, settings in rows.items():
-            print(f"{name}: {row}", flush=True)
-            store_row(name, row, settings, sweep.measure(**settings), folder)
+            if row not in kept:
+                print(f"{name}: {row}", flush=True)
+                store_row(name, row, settings, sweep.measure(**settings), folder)
 
 
 if __name__ == "__main__":

@@ -68,6 +68,6 @@ class Separable:
         return torch.tensor(w2, dtype=torch.float64)
 
     def errors(self, cloud: Cloud, t: float) -> dict[str, float]:
-        """`marginal_w2`, the mean over coordinates of W2 of the marginals of y, and their maximum."""
+        """`marginal_w2`, the mean over the coordinates of y, and `marginal_w2_max`."""
         w2 = self.marginal_w2(cloud, t)
         return {"marginal_w2": float(w2.mean()), "marginal_w2_max": float(w2.max())}

@@ -47,7 +47,7 @@ def _plane(axis: Axes, x: Tensor, law: FiniteVolume1D, t: float, pair: tuple[int
     grid = torch.linspace(-LIMIT, LIMIT, 121, dtype=torch.float64)
     density = law.log_density(grid, t).exp().numpy()
     levels = np.array([0.1, 0.3, 0.6, 0.9]) * density.max() ** 2
-    axis.contour(grid, grid, np.outer(density, density), levels, colors=EXACT, linewidths=1.3)
+    axis.contour(grid, grid, np.outer(density, density), list(levels), colors=EXACT, linewidths=1.3)
     axis.plot([], [], color=EXACT, label="exact density")
     _square(axis, f"t = {t:.2f}", (f"x_{{{i + 1}}}", f"x_{{{j + 1}}}"))
 
