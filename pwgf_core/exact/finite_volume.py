@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
@@ -191,7 +192,7 @@ class FokkerPlanck1D(FiniteVolume1D):
             raise ValueError(f"count must be at most {n - 1}, the cells less 1, got {count}")
         matrix = self._generator.tocsr()
         between = np.sqrt(matrix.diagonal(-1) * matrix.diagonal(1))
-        values = eigh_tridiagonal(
+        values: Any = eigh_tridiagonal(
             matrix.diagonal(),
             between,
             eigvals_only=True,

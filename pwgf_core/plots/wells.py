@@ -65,7 +65,9 @@ def wells(
     x = x.detach().cpu().double()
     _plane(left, x, law, t, pair)
     bins = np.linspace(-LIMIT, LIMIT, 37)
-    right.hist(x[:, pair[0]].numpy(), bins, density=True, color=MODEL, alpha=0.45, label="samples")
+    right.hist(
+        x[:, pair[0]].numpy(), list(bins), density=True, color=MODEL, alpha=0.45, label="samples"
+    )
     right.plot(law.x, law.density(t), color=EXACT, label="exact density")
     right.plot(law.x, gibbs, "--", color=OTHER, label="Gibbs density")
     right.set(xlim=(-LIMIT, LIMIT), ylim=(0, 0.5), xlabel=f"$x_{{{pair[0] + 1}}}$")

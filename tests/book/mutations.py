@@ -27,6 +27,7 @@ def scaled(factor: float) -> Callable[[Any], Any]:
 
 
 METRIC, PLANCK = "wasserstein_metric", "fokker_planck_10d"
+THIRTY = "fokker_planck_30d"
 
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
@@ -93,6 +94,28 @@ MUTATIONS = [
         "pwgf_core.exact.GaussianSolution.mean",
         "the mean runs backwards",
         lambda right: lambda self, t: right(self, -t),
+        slow=True,
+    ),
+    Mutation(THIRTY, "pwgf_core.FokkerPlanck1D.rates", "twice the rates", scaled(2), slow=True),
+    Mutation(
+        THIRTY,
+        "pwgf_core.FokkerPlanck1D._step",
+        "a step of half the length",
+        lambda right: lambda self, rho, dt, first: right(self, rho, dt / 2, first),
+        slow=True,
+    ),
+    Mutation(
+        THIRTY,
+        "pwgf_core.problems.families.own_frame",
+        "the axes of x in place of the own frame",
+        lambda right: lambda energy, seed, dim: torch.eye(dim, dtype=torch.float64),
+        slow=True,
+    ),
+    Mutation(
+        THIRTY,
+        "pwgf_core.FiniteVolume1D.log_density",
+        "the density of another time",
+        lambda right: lambda self, x, t: right(self, x, t / 2),
         slow=True,
     ),
 ]
