@@ -103,13 +103,13 @@ def marginal(x: Tensor, law: FiniteVolume1D, t: float, gibbs: Tensor, w2: Tensor
     left.legend(fontsize=8)
     right.plot(np.arange(1, len(w2) + 1), w2, "o", ms=4, color=MODEL)
     right.axhline(float(w2.mean()), color=MODEL, lw=1, ls="--")
-    right.set(xlabel="component", ylim=(0, None), title="$W_2$ to the exact law")
+    right.set(xlabel="component", ylim=(0, 1.15 * float(w2.max())), title="$W_2$ to the exact law")
     return fig
 
 
 def sweep(figures: Mapping[str, Sequence[float]], xlabel: str, ylabel: str = "") -> Figure:
     """Rows of a stored sweep: a name and its figures at several times, the last one emphasised."""
-    fig, (axis,) = figure(1, width=6.4, height=0.6 + 0.27 * len(figures))
+    fig, (axis,) = figure(1, width=5.0, height=0.7 + 0.28 * len(figures))
     for i, (name, values) in enumerate(figures.items()):
         axis.plot(values, [i] * len(values), ".", color="#999999", ms=5)
         axis.plot(values[-1], i, "o", color=MODEL, ms=7, label=name)
