@@ -14,7 +14,7 @@ BOOK_FILES := _config.yml _toc.yml $(CHAPTERS) $(wildcard book/*.md book/*.bib b
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book pdf test test-all bench lab serve notebooks lint check-notebooks chromium vendor clean
+.PHONY: help book pdf test test-all bench lab serve notebooks results lint check-notebooks chromium vendor clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -49,6 +49,9 @@ serve: book ## show the book at http://localhost:8000 (other port: PORT=...)
 notebooks: $(VENV)/.book ## execute the chapters whose source or package changed
 	@$(BIN)/python book/tools/execute.py
 	@$(BIN)/python book/tools/readme_picture.py
+
+results: $(VENV)/.book ## measure what the pages read from book/results and is not stored
+	$(BIN)/python book/tools/results.py
 
 lint: $(VENV)/.test ## ruff, pyright, codespell
 	@$(BIN)/ruff check --quiet

@@ -104,6 +104,28 @@ def test_the_equilibrium_is_reached_at_the_rate_of_the_spectral_gap() -> None:
     assert math.log(gaps[0] / gaps[1]) / 20 == pytest.approx(0.0850, abs=2e-4)  # dx² = 9e-4
 
 
+def test_rates_are_the_eigenvalues_of_the_generator() -> None:
+    grid = FokkerPlanck1D(styblinski_tang, lambda x: gauss(2 * x), (-4.5, 4.5), 200)
+    dense = np.sort(-np.linalg.eigvals(grid._generator.toarray()).real)
+    assert abs(dense[0]) < 1e-9  # the steady state
+    assert grid.rates(199).numpy() == pytest.approx(dense[1:], rel=1e-8)  # round-off
+    errors = [
+        abs(float(FokkerPlanck1D(stiff, gauss, (-8, 9), n).rates()) - 4) for n in (200, 400, 800)
+    ]  # V = 2(x − 1)²: the rates are 4, 8, 12, …
+    assert convergence_order([4, 2, 1], errors) == pytest.approx(2, abs=0.05)
+    with pytest.raises(ValueError, match="count must be at most 199, the cells less 1, got 200"):
+        grid.rates(200)
+
+
+def test_distribution_function_and_log_density(grid: FiniteVolume1D) -> None:
+    u = midpoints(50)
+    assert torch.allclose(grid.cdf(grid.quantile(u, 0.4), 0.4), u, rtol=0, atol=1e-12)  # inverse
+    inside = grid.density(0.4) > 1e-300
+    log = grid.log_density(grid.x, 0.4)
+    assert torch.equal(log[inside], grid.density(0.4)[inside].log())
+    assert grid.log_density(torch.tensor([[-20.0], [20.0]]), 0.4).tolist() == [[-math.inf]] * 2
+
+
 def test_rough_data_leave_no_oscillations() -> None:
     # Heat from the uniform law on [−1, 1]: ½ [erf((x + 1)/√(4Dt)) − erf((x − 1)/√(4Dt))] / 2.
     def box(x: Tensor) -> Tensor:

@@ -18,6 +18,7 @@ from pwgf_core import (
     plots,
     widgets,
 )
+from pwgf_core.problems.styblinski_tang import well
 
 MEAN = torch.tensor([1.0, -1.0, 0.0])
 COVARIANCE = torch.tensor([[2.0, 0.5, 0.0], [0.5, 1.0, 0.0], [0.0, 0.0, 3.0]])
@@ -164,3 +165,32 @@ def test_interpolations_move_or_fade() -> None:
             assert bar.get_x() - 1e-6 <= place <= bar.get_x() + bar.get_width() + 1e-6
     left, right = (p for p in rectangles(faded) if p.get_height() > 0)
     assert left.get_height() / right.get_height() == pytest.approx(3)
+
+
+def test_wells_show_samples_beside_the_exact_density() -> None:
+    law = FokkerPlanck1D(well, lambda x: torch.exp(-(x**2) / 2), (-9, 9), 300, dt=5e-3)
+    x = torch.randn(400, 3, generator=torch.Generator().manual_seed(0))
+    left, right = plots.wells(x, law, 0.0, law.equilibrium(), (2, 0)).axes
+    assert (left.get_xlabel(), left.get_ylabel()) == ("$x_{3}$", "$x_{1}$")  # counted from 1
+    assert np.array_equal(left.lines[0].get_ydata(), x[:, 0].numpy())
+    area = sum(p.get_height() * p.get_width() for p in right.patches)  # type: ignore[attr-defined]
+    assert area == pytest.approx(1)  # a density; no sample is beyond the picture
+    snaps = plots.snapshots({0.0: x, 0.2: x, 0.3: x}, law, (0, 1))
+    assert [a.get_title() for a in snaps.axes[:3]] == ["t = 0.00", "t = 0.20", "t = 0.30"]
+    assert not plt.get_fignums()
+
+
+def test_potential_marginals_and_sweeps() -> None:
+    law = FokkerPlanck1D(well, lambda x: torch.exp(-(x**2) / 2), (-9, 9), 300, dt=5e-3)
+    fig = plots.potential_2d(well)
+    assert {a.name for a in fig.axes} == {"rectilinear", "3d"}
+    x = law.quantile((torch.arange(60000) + 0.5) / 60000, 0.2)
+    left, right = plots.marginal(x, law, 0.2, law.equilibrium(), torch.tensor([0.1, 0.3])).axes
+    centres, heights = (np.asarray(a) for a in left.lines[0].get_data())
+    exact = np.interp(centres, law.x.numpy(), law.density(0.2).numpy())
+    assert heights == pytest.approx(exact, abs=5e-3)  # bins of width 0.15
+    assert np.asarray(right.lines[1].get_ydata()) == pytest.approx(0.2)  # the mean
+    (axis,) = plots.sweep({"a": [1.0, 0.1], "b": [2.0, 0.2]}, "error").axes
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b"]
+    assert axis.get_xscale() == "log"
+    assert not plt.get_fignums()

@@ -1,8 +1,8 @@
 """Execute the chapters book/src/*.md into book/*.ipynb, with stored outputs.
 
 Usage: `python book/tools/execute.py [--all] [CHAPTER ...]`. A chapter is executed when its source,
-`pwgf_core` or `constraints.txt` changed since its notebook was written: the notebook keeps the
-SHA-256 of these files. Two executions write the same bytes.
+`pwgf_core`, `constraints.txt` or a stored result changed since its notebook was written: the
+notebook keeps the SHA-256 of these files. Two executions write the same bytes.
 """
 
 import argparse
@@ -139,8 +139,9 @@ def execute(source: Path, target: Path) -> None:
 def inputs_digest(source: Path) -> str:
     """SHA-256 over the files that decide what a chapter shows."""
     package = sorted((ROOT / "pwgf_core").rglob("*.py"))
+    results = sorted((BOOK / "results").glob("*.json"))
     digest = hashlib.sha256()
-    for path in [source, ROOT / "constraints.txt", *package]:
+    for path in [source, ROOT / "constraints.txt", *package, *results]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.linalg import solve_banded
+from scipy.linalg import eigh_tridiagonal, solve_banded
 from scipy.sparse import csc_array, dia_array, eye_array
 from scipy.sparse.linalg import SuperLU, splu
 from scipy.special import exprel, xlogy
@@ -112,6 +113,19 @@ class FiniteVolume1D(ABC):
         cdf = np.concatenate([[0.0], mass / mass[-1]])
         return torch.from_numpy(np.interp(u.double().cpu().numpy(), cdf, self.edges))
 
+    def cdf(self, x: Tensor, t: float) -> Tensor:
+        """The distribution function of ρ_t, constant density in each cell: (n,) → (n,)."""
+        mass = np.concatenate([[0.0], np.cumsum(self._density(t)) * self.dx])
+        return torch.from_numpy(np.interp(x.double().cpu().numpy(), self.edges, mass))
+
+    def log_density(self, x: Tensor, t: float) -> Tensor:
+        """log ρ_t, linear between the cell centres, any shape; −∞ outside them or where ρ_t ≤ 0."""
+        density = self._density(t)
+        log = np.log(density, out=np.full_like(density, -np.inf), where=density > 0)
+        return torch.from_numpy(
+            np.interp(x.double().cpu().numpy(), self.x.numpy(), log, -np.inf, -np.inf)
+        )
+
     def errors(self, cloud: Cloud, t: float) -> dict[str, float]:
         """`marginal_w2` (W2 on the line), `mean_error` and `covariance_error` of the sample."""
         check_shape("x", cloud.x, (None, 1))
@@ -187,6 +201,31 @@ class FokkerPlanck1D(FiniteVolume1D):
         """e^{−V/D}/Z at the cell centres, shape (cells,)."""
         weight = np.exp(-(self.V - self.V.min()) / self.diffusion)
         return torch.from_numpy(weight / (weight.sum() * self.dx))
+
+    def rates(self, count: int = 1) -> Tensor:
+        """The slowest rates λ_1 ≤ λ_2 ≤ … of ρ_t → e^{−V/D}/Z, shape (count,); λ_1 is the gap.
+
+        With dρ/dt = Aρ on the cells, −λ_k are the eigenvalues of A but 0: those of the symmetric
+        matrix e^{V/2D} A e^{−V/2D}. Raises `ValueError` for a count above that of the cells less 1.
+
+        >>> ou = FokkerPlanck1D(lambda x: 0.5 * x**2, lambda x: torch.exp(-(x**2)), (-8, 8), 800)
+        >>> ou.rates(3).round(decimals=3).tolist()
+        [1.0, 2.0, 3.0]
+        """
+        check_count("count", count)
+        n = len(self.x)
+        if count > n - 1:
+            raise ValueError(f"count must be at most {n - 1}, the cells less 1, got {count}")
+        matrix = self._generator.tocsr()
+        between = np.sqrt(matrix.diagonal(-1) * matrix.diagonal(1))
+        values: Any = eigh_tridiagonal(
+            matrix.diagonal(),
+            between,
+            eigvals_only=True,
+            select="i",
+            select_range=(n - 1 - count, n - 2),
+        )
+        return torch.from_numpy(-values[::-1].copy())
 
 
 class PorousMedium1D(FiniteVolume1D):

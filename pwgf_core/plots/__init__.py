@@ -8,6 +8,7 @@ from .potentials import landscapes
 from .runs import curves, planes
 from .two_metrics import approximations, overfit, relation_diagram
 from .wasserstein_flows import distance_bounds, falling, interpolations
+from .wells import marginal, potential_2d, snapshots, sweep, wells
 
 __all__ = [
     "EXACT",
@@ -27,8 +28,13 @@ __all__ = [
     "interpolations",
     "landscapes",
     "linear_fields",
+    "marginal",
     "overfit",
     "planes",
     "png",
+    "potential_2d",
     "relation_diagram",
+    "snapshots",
+    "sweep",
+    "wells",
 ]

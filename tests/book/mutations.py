@@ -37,6 +37,8 @@ OTHERS = "other_methods"
 
 TWO = "two_metrics"
 
+THIRTY = "fokker_planck_30d"
+
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
     Mutation(
@@ -240,5 +242,27 @@ MUTATIONS = [
                 self.inner.pullback(r, q)[1],
             )
         ),
+    ),
+    Mutation(THIRTY, "pwgf_core.FokkerPlanck1D.rates", "twice the rates", scaled(2), slow=True),
+    Mutation(
+        THIRTY,
+        "pwgf_core.FokkerPlanck1D._step",
+        "a step of half the length",
+        lambda right: lambda self, rho, dt, first: right(self, rho, dt / 2, first),
+        slow=True,
+    ),
+    Mutation(
+        THIRTY,
+        "pwgf_core.problems.families.own_frame",
+        "the axes of x in place of the own frame",
+        lambda right: lambda energy, seed, dim: torch.eye(dim, dtype=torch.float64),
+        slow=True,
+    ),
+    Mutation(
+        THIRTY,
+        "pwgf_core.FiniteVolume1D.log_density",
+        "the density of another time",
+        lambda right: lambda self, x, t: right(self, x, t / 2),
+        slow=True,
     ),
 ]

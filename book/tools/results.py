@@ -1,0 +1,94 @@
+"""Run the sweeps whose figures are too long for a page; store them in book/results/NAME.json.
+
+Usage: `python book/tools/results.py [--all] [NAME ...]`. A row is measured when it is missing or
+its settings changed; --all measures every row again. To add a sweep, write a function that returns
+its rows, {row: settings}, and name it in `SWEEPS` with what measures one row.
+"""
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from pwgf_core.results import FOLDER, run_case, store_row, stored_results, write_rows
+
+Rows = dict[str, dict[str, Any]]
+
+
+class Sweep(NamedTuple):
+    """`rows()` gives the settings by name, `measure(**settings)` the figures of one row."""
+
+    rows: Callable[[], Rows]
+    measure: Callable[..., dict[str, Any]]
+
+
+def fokker_planck_30d() -> Rows:
+    """The run in thirty dimensions with one setting changed at a time."""
+
+    def row(
+        form: str = "velocity",
+        method: str = "midpoint",
+        h: float = 0.05,
+        samples: int = 1000,
+        tol: float = 5e-4,
+        seed: int = 0,
+        **problem: Any,
+    ) -> dict[str, Any]:
+        return {
+            "problem": {"name": "styblinski_tang_30d", "seed": seed, **problem},
+            "scheme": {"h": h, "method": method, "form": form},
+            "solver": {"name": "Minres", "tol": tol},
+            "run": {"samples": samples, "seed": seed, "record": 6},
+        }
+
+    return {
+        "default": row(),
+        "gradient form": row(form="gradient"),
+        "random frame": row(frame="random"),
+        "rotated, own frame": row(rotate=1),
+        "rotated, random frame": row(rotate=1, frame="random"),
+        "K = 60": row(layers=60),
+        "h = 0.1": row(h=0.1),
+        "N = 500": row(samples=500),
+        "Euler, h = 0.05": row(method="euler"),
+        "tol = 5e-3": row(tol=5e-3),
+        "affine": row(transform="affine"),
+        "planar": row(transform="planar"),
+        "seed 1": row(seed=1),
+        "h = 0.025": row(h=0.025),
+        "N = 2000": row(samples=2000),
+        "Euler, h = 0.005": row(method="euler", h=0.005),
+    }
+
+
+SWEEPS = {"fokker_planck_30d": Sweep(fokker_planck_30d, run_case)}
+
+
+def up_to_date(name: str, rows: Rows, folder: Path) -> dict[str, dict[str, Any]]:
+    """The stored rows whose settings are these."""
+    path = folder / f"{name}.json"
+    stored = stored_results(name, folder) if path.exists() else {}
+    return {row: stored[row] for row, s in rows.items() if stored.get(row, {}).get("settings") == s}
+
+
+def main(arguments: list[str] | None = None, folder: Path = FOLDER) -> None:
+    """Measure what is not stored."""
+    parser = argparse.ArgumentParser(description="Measure and store the results of sweeps.")
+    parser.add_argument("sweep", nargs="*", help=f"of {', '.join(SWEEPS)}; default: all")
+    parser.add_argument("--all", action="store_true", help="measure also what is stored")
+    options = parser.parse_args(arguments)
+    if unknown := sorted(set(options.sweep) - SWEEPS.keys()):
+        parser.error(f"no sweep {', '.join(unknown)}; there are: {', '.join(SWEEPS)}")
+    for name in options.sweep or SWEEPS:
+        sweep = SWEEPS[name]
+        rows = sweep.rows()
+        kept = {} if options.all else up_to_date(name, rows, folder)
+        write_rows(name, kept, folder)  # drops rows that are no longer in the sweep
+        for row, settings in rows.items():
+            if row not in kept:
+                print(f"{name}: {row}", flush=True)
+                store_row(name, row, settings, sweep.measure(**settings), folder)
+
+
+if __name__ == "__main__":
+    main()
