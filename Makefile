@@ -3,6 +3,7 @@
 
 PYTHON ?= python3
 PORT ?= 8000
+export OMP_WAIT_POLICY ?= passive # threads that spin stall a machine that others use, too
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -52,6 +53,7 @@ notebooks: $(VENV)/.book ## execute the chapters whose source or package changed
 
 results: $(VENV)/.book ## measure what the pages read from book/results and is not stored
 	$(BIN)/python book/tools/results.py
+	$(BIN)/python book/tools/other_methods.py
 
 lint: $(VENV)/.test ## ruff, pyright, codespell
 	@$(BIN)/ruff check --quiet

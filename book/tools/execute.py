@@ -29,6 +29,7 @@ KERNEL_ENV = {
     "IPYTHONDIR": str(ROOT / "_build" / "ipython"),
     "MATPLOTLIBRC": os.devnull,
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
+    "OMP_WAIT_POLICY": "passive",  # threads that spin stall a machine that others use, too
     "PYTHONHASHSEED": "0",
     "TQDM_DISABLE": "1",
 }
@@ -139,9 +140,11 @@ def execute(source: Path, target: Path) -> None:
 def inputs_digest(source: Path) -> str:
     """SHA-256 over the files that decide what a chapter shows."""
     package = sorted((ROOT / "pwgf_core").rglob("*.py"))
-    results = sorted((BOOK / "results").glob("*.json"))
+    results = sorted([*(BOOK / "results").glob("*.json"), *(BOOK / "data").glob("*.json")])
+    methods = sorted((BOOK / "tools").glob("method_*.py"))  # what other_methods runs
+    methods += [BOOK / "tools" / name for name in ("other_methods.py", "rivals.py")]
     digest = hashlib.sha256()
-    for path in [source, ROOT / "constraints.txt", *package, *results]:
+    for path in [source, ROOT / "constraints.txt", *package, *results, *methods]:
         digest.update(hashlib.sha256(path.read_bytes()).digest())
     return digest.hexdigest()
 
