@@ -1,6 +1,7 @@
 """Figures of the book. Every function returns a matplotlib figure and shows nothing by itself."""
 
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
+from .densities import free_boundary, graphs
 from .gaussians import gaussian_paths, linear_fields
 from .runs import curves, planes
 
@@ -11,7 +12,9 @@ __all__ = [
     "curves",
     "ellipse",
     "figure",
+    "free_boundary",
     "gaussian_paths",
+    "graphs",
     "linear_fields",
     "planes",
     "png",

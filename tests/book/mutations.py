@@ -27,6 +27,7 @@ def scaled(factor: float) -> Callable[[Any], Any]:
 
 
 METRIC, PLANCK = "wasserstein_metric", "fokker_planck_10d"
+POROUS, STIFF = "porous_medium", "stiff_problems"
 
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
@@ -95,4 +96,20 @@ MUTATIONS = [
         lambda right: lambda self, t: right(self, -t),
         slow=True,
     ),
+    Mutation(
+        POROUS,
+        "pwgf_core.BarenblattSolution.variance",
+        "R²/(d + 2)",
+        lambda right: lambda self, t: self.radius(t) ** 2 / (self.dim + 2),
+        slow=True,
+    ),
+    Mutation(POROUS, "pwgf_core.BarenblattSolution.energy", "2F", scaled(2), slow=True),
+    Mutation(
+        POROUS,
+        "pwgf_core.BarenblattSolution.scale",
+        "the exponent of diffusion, ½, for β",
+        lambda right: lambda self, t: right(self, t) ** (0.5 / self.beta),
+        slow=True,
+    ),
+    Mutation(POROUS, "pwgf_core.PorousMedium.velocity", "the velocity −∇ρ^{m−1}", scaled(0.5), True),
 ]
