@@ -5,10 +5,13 @@ A mutation maps the right function to the wrong one. Add lines for a new chapter
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
+
+from pwgf_core import Explicit
 
 
 class Mutation(NamedTuple):
@@ -112,4 +115,35 @@ MUTATIONS = [
         slow=True,
     ),
     Mutation(POROUS, "pwgf_core.PorousMedium.velocity", "the velocity −∇ρ^{m−1}", scaled(0.5), True),
+    Mutation(
+        STIFF,
+        "pwgf_core.gaussian_proximal_step",
+        "the explicit Euler step",
+        lambda right: (
+            lambda sigma, b, h, p, mean, diffusion=1.0: (
+                sigma + h * (diffusion / sigma - p * sigma),
+                b - h * p * (b - mean),
+            )
+        ),
+        slow=True,
+    ),
+    Mutation(
+        STIFF,
+        "pwgf_core.LinearlyImplicit.step",
+        "the explicit Euler step",
+        lambda right: (
+            lambda self, problem, state, z, limit=math.inf: Explicit(self.h, "euler").step(
+                problem, state, z, limit
+            )
+        ),
+        slow=True,
+    ),
+    Mutation(
+        STIFF,
+        "pwgf_core.schemes.implicit.equal_step",
+        "a proximal step of half the length",
+        lambda right: lambda h, limit: right(h, limit) / 2,
+        slow=True,
+    ),
+    Mutation(STIFF, "pwgf_core.gaussian_w2", "√2 W₂", scaled(2**0.5), slow=True),
 ]
