@@ -114,7 +114,9 @@ MUTATIONS = [
         lambda right: lambda self, t: right(self, t) ** (0.5 / self.beta),
         slow=True,
     ),
-    Mutation(POROUS, "pwgf_core.PorousMedium.velocity", "the velocity −∇ρ^{m−1}", scaled(0.5), True),
+    Mutation(
+        POROUS, "pwgf_core.PorousMedium.velocity", "the velocity −∇ρ^{m−1}", scaled(0.5), True
+    ),
     Mutation(
         STIFF,
         "pwgf_core.gaussian_proximal_step",
