@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from .energies import Energy
 from .errors import check_count, check_positive
 from .model import Cloud, PushForward
-from .schemes.explicit import energy_gradient
+from .schemes.forces import energy_gradient
 from .transforms.base import Jacobian, Transform
 
 BATCHES = 16

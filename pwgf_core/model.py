@@ -4,18 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
 
+from .distributed import expectation
 from .reference import Reference
 from .transforms.base import Jacobian, Transform
+
+
+class Jumps(NamedTuple):
+    """log ρ_θ, shape (K,), `below` and `above` its jumps at T_θ(z_k).
+
+    `excess` is Λ(z_k) − Λ_n(z_k), the probability below z_k under λ less its share of the sample,
+    `density` λ(z_k). `pullback` maps derivatives by any of `below`, `above`, `excess`, `z` (z_k)
+    and `x` (T_θ(z_k)), each of shape (K,), to one by θ, shape (m,).
+    """
+
+    below: Tensor
+    above: Tensor
+    excess: Tensor
+    density: Tensor
+    pullback: Callable[..., Tensor]
 
 
 class Cloud:
     """Points x of a density ρ with log ρ(x), the score ∇log ρ(x), and the z with x = T_θ(z).
 
-    log ρ and the score may be functions without arguments: they are called once, when asked for.
+    log ρ, the score and the jumps of ρ (None where there are none) may be functions without
+    arguments: they are called once, when asked for.
 
     >>> cloud = Cloud(torch.zeros(3, 2), log_rho=lambda: torch.ones(3))
     >>> cloud.n, cloud.log_rho
@@ -28,8 +46,9 @@ class Cloud:
         log_rho: Tensor | Callable[[], Tensor] | None = None,
         score: Tensor | Callable[[], Tensor] | None = None,
         z: Tensor | None = None,
+        jumps: Jumps | Callable[[], Jumps | None] | None = None,
     ) -> None:
-        self.x, self._log_rho, self._score, self._z = x, log_rho, score, z
+        self.x, self._log_rho, self._score, self._z, self._jumps = x, log_rho, score, z, jumps
 
     @property
     def n(self) -> int:
@@ -50,6 +69,24 @@ class Cloud:
     def z(self) -> Tensor:
         """The points of λ that were mapped to x, shape (n, d)."""
         return _given("z", self._z)
+
+    @cached_property
+    def jumps(self) -> Jumps | None:
+        """Where ρ jumps, or None."""
+        return self._jumps() if callable(self._jumps) else self._jumps
+
+    def average(self, f: Callable[[Tensor], Tensor]) -> Tensor:
+        """E[f(log ρ(x))] of a function f, entry by entry, of log ρ: a scalar.
+
+        A sample average plus, where ρ jumps, Σ_k (Λ − Λ_n)(z_k) [f(log ρ⁻) − f(log ρ⁺)]. The sum
+        has mean zero, and removes the steps that the sample average takes whenever a z_k passes
+        a point of the sample: its derivative in z_k is the flux through the jump that
+        differentiating the sample average leaves out.
+        """
+        value = expectation(f(self.log_rho).sum(), self.n)
+        if self.jumps is None:
+            return value
+        return value + (self.jumps.excess * (f(self.jumps.below) - f(self.jumps.above))).sum()
 
 
 def _given(name: str, value: Tensor | Callable[[], Tensor] | None) -> Tensor:
@@ -92,8 +129,34 @@ class PushForward:
             lambda: self.reference.log_prob(z) - jacobian.logdet,
             lambda: jacobian.score(self.reference.score(z)),
             z,
+            lambda: self.jumps(theta, z),
         )
         return cloud, jacobian
+
+    def jumps(self, theta: Tensor, z: Tensor) -> Jumps | None:
+        """The jumps of ρ_θ inside the support of λ, for the sample z; None for smooth maps."""
+        with torch.enable_grad():
+            theta = theta.detach().requires_grad_()
+            kinks = self.transform.kinks(theta)
+            if kinks is None:
+                return None
+            log_prob = self.reference.log_prob(kinks.z)
+            inside = torch.isfinite(log_prob)
+            at = kinks.z.detach()
+            share = torch.searchsorted(z[:, 0].sort().values, at[:, 0], right=True).to(z) / len(z)
+            excess = self.reference.cdf(at) - share
+            excess = excess + log_prob.detach().exp() * (kinks.z - at)[:, 0]  # Λ′ is the density
+            x = self.transform(theta, kinks.z)
+            below, above = log_prob - kinks.below, log_prob - kinks.above
+            parts = {"below": below, "above": above, "excess": excess, "z": kinks.z, "x": x}
+            parts = {name: p.reshape(-1)[inside] for name, p in parts.items()}
+
+        def pullback(**slopes: Tensor) -> Tensor:
+            outputs = [parts[name] for name in slopes]
+            return torch.autograd.grad(outputs, theta, list(slopes.values()), retain_graph=True)[0]
+
+        below, above, excess = (parts[n].detach() for n in ("below", "above", "excess"))
+        return Jumps(below, above, excess, log_prob.detach()[inside].exp(), pullback)
 
     def cloud(self, theta: Tensor, z: Tensor, chunk: int = 8192) -> Cloud:
         """The cloud at x = T_θ(z), in chunks of samples so that memory stays small."""
@@ -102,7 +165,13 @@ class PushForward:
             parts = z.split(chunk)
             return torch.cat([getattr(self.linearize(theta, p)[0], name) for p in parts])
 
-        return Cloud(collect("x"), lambda: collect("log_rho"), lambda: collect("score"), z)
+        return Cloud(
+            collect("x"),
+            lambda: collect("log_rho"),
+            lambda: collect("score"),
+            z,
+            lambda: self.jumps(theta, z),
+        )
 
     def log_prob(self, theta: Tensor, x: Tensor) -> Tensor:
         """log ρ_θ at given points x of shape (n, d), through z = T_θ⁻¹(x): shape (n,).

@@ -98,9 +98,10 @@ class Info:
 
     `energy` is F(θ) on the step's sample before the step; `speed` E|v|², the dissipation −dF/dt
     of the flow that is not projected; `misfit` E|Jξ − v|² of the first stage on the same sample
-    (both NaN in the gradient form); `residual` and `status` are the worst and `iterations` the
-    sum over the stages. Proximal steps also report `decrease`, the fall of F on the sample, and
-    `distance`, the squared length E|K^½(T_θ⁺ − T_θ)|² of the step in their metric, NaN elsewhere.
+    (NaN in the gradient form and for maps with kinks); `residual` and `status` are the worst and
+    `iterations` the sum over the stages. Proximal steps also report `decrease`, the fall of F on
+    the sample, and `distance`, the squared length E|K^½(T_θ⁺ − T_θ)|² of the step in their metric,
+    NaN elsewhere.
     """
 
     h: float

@@ -24,7 +24,7 @@ from .state import Problem
 
 TIMES = (0.5, 0.9)
 POINTS = 16384
-SCHEME = Explicit(0.2, "adaptive", tol=1e-3, solver=Minres(tol=1e-4))
+SCHEME = Explicit(0.2, "adaptive", tol=2e-3, solver=Minres(tol=2e-4))
 
 
 def read_targets(path: str | PathLike[str]) -> dict[str, Any]:

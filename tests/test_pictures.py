@@ -88,6 +88,17 @@ def test_the_free_boundary_is_a_circle_of_the_last_exact_radius() -> None:
     assert not plt.get_fignums()
 
 
+def test_a_landscape_shows_level_lines_of_the_potential() -> None:
+    x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0)).double()
+    fig = plots.landscapes({"a": x, "b": x}, lambda p: (p * p).sum(1), levels=(1.0, 4.0))
+    assert [a.get_title() for a in fig.axes] == ["a", "b"]
+    (lines,) = (c for c in fig.axes[0].collections if hasattr(c, "get_paths"))
+    radii = [np.linalg.norm(path.vertices, axis=1) for path in lines.get_paths()]
+    # V = |x|² = 1 and 4, linear between grid points 0.05 apart: off by at most 0.05²/2
+    assert [r.mean() for r in radii] == pytest.approx([1, 2], abs=2e-3)
+    assert not plt.get_fignums()
+
+
 def test_the_player_links_slider_play_and_pictures() -> None:
     box = widgets.player([b"a", b"b", b"c"])
     (play, slider), stack = box.children[0].children, box.children[1]

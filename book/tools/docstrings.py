@@ -16,11 +16,12 @@ def restructured(text: str) -> str:
     """Code in double backticks; outside of it, the characters that mark up text escaped.
 
     >>> print(restructured("min |Jξ − v|² by `minres`, 2*x"))
-    min \\|Jξ − v\\|² by ``minres``, 2\\*x
+    min \\|Jξ − v\\|² by \\ ``minres``\\ , 2\\*x
     """
     parts = CODE.split(text)  # text, code, text, code, …
     parts[::2] = [re.sub(r"([|*_\\])", r"\\\1", part) for part in parts[::2]]
-    parts[1::2] = [f"``{' '.join(code.split())}``" for code in parts[1::2]]
+    # "\\ " shows nothing, and lets code touch the text around it
+    parts[1::2] = [f"\\ ``{' '.join(code.split())}``\\ " for code in parts[1::2]]
     return "".join(parts)
 
 

@@ -14,7 +14,8 @@ class Energy(ABC):
     """F(ρ) as a sample average over a cloud; energies add, and multiply by numbers.
 
     A subclass gives `value`, differentiable in `cloud.x` and `cloud.log_rho` (the gradient form
-    of the schemes differentiates it), and `velocity`.
+    of the schemes differentiates it), and `velocity`. An average of a function of log ρ is written
+    with `cloud.average`, which is right for densities that jump, too.
 
     >>> from pwgf_core import Entropy, Potential
     >>> F = Potential(lambda x: 0.5 * (x * x).sum(1)) + 2.0 * Entropy()

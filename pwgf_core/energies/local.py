@@ -71,7 +71,7 @@ class Entropy(Energy):
     """∫ ρ log ρ, with δF/δρ = log ρ + 1 and v = −∇log ρ."""
 
     def value(self, cloud: Cloud) -> Tensor:
-        return expectation(cloud.log_rho.sum(), cloud.n)
+        return cloud.average(lambda log_rho: log_rho)
 
     def velocity(self, cloud: Cloud) -> Tensor:
         return -cloud.score
@@ -98,8 +98,7 @@ class PorousMedium(Energy):
         self.m = float(m)
 
     def value(self, cloud: Cloud) -> Tensor:
-        power = torch.exp((self.m - 1) * cloud.log_rho)
-        return expectation(power.sum(), cloud.n) / (self.m - 1)
+        return cloud.average(lambda log_rho: torch.exp((self.m - 1) * log_rho) / (self.m - 1))
 
     def velocity(self, cloud: Cloud) -> Tensor:
         power = torch.exp((self.m - 1) * cloud.log_rho)

@@ -3,6 +3,7 @@
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
 from .densities import free_boundary, graphs
 from .gaussians import gaussian_paths, linear_fields
+from .potentials import landscapes
 from .runs import curves, planes
 
 __all__ = [
@@ -15,6 +16,7 @@ __all__ = [
     "free_boundary",
     "gaussian_paths",
     "graphs",
+    "landscapes",
     "linear_fields",
     "planes",
     "png",

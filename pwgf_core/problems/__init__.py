@@ -7,9 +7,10 @@ from collections.abc import Callable
 from ..errors import check_choice
 from ..state import Problem
 from .families import TRANSFORMS
+from .heat import heat
+from .line import double_well_1d, porous_medium_1d, quadratic_1d, quartic_1d, sextic_1d
 from .ornstein_uhlenbeck import ornstein_uhlenbeck, ornstein_uhlenbeck_10d
 from .plane import aggregation_2d, double_well_2d, porous_medium_2d
-from .plane_and_line import double_well_1d
 from .styblinski_tang import styblinski_tang_30d
 
 __all__ = ["PROBLEMS", "TRANSFORMS", "problem"]
@@ -21,7 +22,12 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {
     "aggregation_2d": aggregation_2d,
     "porous_medium_2d": porous_medium_2d,
     "double_well_2d": double_well_2d,
+    "heat": heat,
     "double_well_1d": double_well_1d,
+    "quadratic_1d": quadratic_1d,
+    "quartic_1d": quartic_1d,
+    "sextic_1d": sextic_1d,
+    "porous_medium_1d": porous_medium_1d,
 }
 
 

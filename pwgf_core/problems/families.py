@@ -10,9 +10,9 @@ from torch import Generator, Tensor
 from ..energies import Energy
 from ..errors import check_choice, check_count
 from ..model import Cloud
-from ..transforms import Affine, Compose, Planar, Residual, Transform
+from ..transforms import Affine, Compose, Planar, Residual, Transform, TwoLayerReLU
 
-TRANSFORMS = ("planar", "affine", "affine-planar", "residual")
+TRANSFORMS = ("planar", "affine", "affine-planar", "residual", "relu")
 
 
 def make_transform(
@@ -25,12 +25,15 @@ def make_transform(
     spread: float = 1.5,
     frame: Tensor | None = None,
     width: int = 64,
+    kinks: float = 3.0,
 ) -> Transform:
     """The named transform with K = `layers` layers or hidden units.
 
-    `planar` (K = 8d by default), `affine`, `affine-planar` (affine ∘ planar, K = 4d) or
-    `residual` (K = `width`). Raises `ValueError` for a name that is not `allowed`.
+    `planar` (K = 8d by default), `affine`, `affine-planar` (affine ∘ planar, K = 4d), `residual`
+    (K = `width`) or, for d = 1, `relu` (K = 32 shared kinks on ± `kinks`). Raises `ValueError` for
+    a name that is not `allowed`.
     """
+    allowed = [n for n in allowed if n != "relu" or dim == 1]
     check_choice("transform", name, allowed)
     if layers is not None:
         check_count("layers", layers)
@@ -38,6 +41,8 @@ def make_transform(
         return Affine(dim)
     if name == "residual":
         return Residual(dim, width if layers is None else layers)
+    if name == "relu":
+        return TwoLayerReLU(32 if layers is None else layers, kinks, shared=True)
     default = (8 if name == "planar" else 4) * dim
     planar = Planar(dim, default if layers is None else layers, scale, spread, frame)
     return planar if name == "planar" else Compose(Affine(dim), planar)

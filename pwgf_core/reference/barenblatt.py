@@ -6,7 +6,7 @@ import math
 
 import numpy as np
 import torch
-from scipy.special import betaincinv, gammainc, gammaincc
+from scipy.special import betainc, betaincinv, gammainc, gammaincc
 from torch import Generator, Tensor
 
 from ..errors import check_count, check_positive, check_shape
@@ -81,6 +81,13 @@ class Barenblatt(Reference):
         gap = self._gap(z)[:, None]
         inside = torch.where(gap > 0, gap, math.nan)
         return (-2 * self.power / self.radius**2) * z / inside
+
+    def cdf(self, z: Tensor) -> Tensor:
+        """½ + ½ sign(z) I(z²/R²; ½, p + 1), I the regularised incomplete beta function."""
+        check_shape("z", z, (None, 1))
+        y = z[:, 0] / self.radius
+        inner = betainc(0.5, self.power + 1, (y * y).clamp(max=1).double().cpu().numpy())
+        return 0.5 + 0.5 * y.sign() * torch.from_numpy(inner).to(y)
 
     def matched(self, z: Tensor) -> Tensor:
         """z with the mean and covariance of λ, by moves that vanish on the sphere |z| = R.

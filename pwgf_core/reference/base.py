@@ -41,6 +41,13 @@ class Reference(ABC):
     def score(self, z: Tensor) -> Tensor:
         """∇ log λ(z), shape (n, d)."""
 
+    def cdf(self, z: Tensor) -> Tensor:
+        """Λ(z), the probability below z, for d = 1: (n, 1) → (n,).
+
+        Raises `ValueError` if the reference does not know it.
+        """
+        raise ValueError(f"{self!r} has no distribution function, which maps with kinks need")
+
     @abstractmethod
     def matched(self, z: Tensor) -> Tensor:
         """The sample z, moved so that its mean and covariance (weights 1/n) are those of λ.

@@ -132,6 +132,15 @@ class FromDistribution(Reference):
             score = torch.autograd.grad(total, points)[0]
         return torch.where(inside[:, None], score, math.nan).to(z)
 
+    def cdf(self, z: Tensor) -> Tensor:
+        check_shape("z", z, (None, 1))
+        law = self.distribution
+        each = law.base_dist if isinstance(law, Independent) else law
+        try:
+            return each.cdf(z[:, 0].to(self._inner)).to(z)
+        except NotImplementedError:
+            return super().cdf(z)
+
     def matched(self, z: Tensor) -> Tensor:
         """The affine map of z to the mean and covariance of the distribution.
 

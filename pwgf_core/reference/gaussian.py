@@ -48,6 +48,10 @@ class Gaussian(Reference):
         check_shape("z", z, (None, self.dim))
         return -z
 
+    def cdf(self, z: Tensor) -> Tensor:
+        check_shape("z", z, (None, 1))
+        return torch.special.ndtr(z[:, 0])
+
     def matched(self, z: Tensor) -> Tensor:
         """z ↦ L⁻¹(z − z̄) with the Cholesky factor L of the sample covariance (weights 1/n).
 

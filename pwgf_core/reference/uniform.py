@@ -68,6 +68,10 @@ class Uniform(Reference):
     def score(self, z: Tensor) -> Tensor:
         return torch.where(self._inside(z), 0.0, math.nan).to(z).expand_as(z)
 
+    def cdf(self, z: Tensor) -> Tensor:
+        check_shape("z", z, (None, 1))
+        return (self._scaled(z)[:, 0].clamp(-1, 1) + 1) / 2
+
     def matched(self, z: Tensor) -> Tensor:
         """z with the mean and covariance of λ, by moves of coordinate i that vanish on its faces.
 

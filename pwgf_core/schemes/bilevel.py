@@ -14,7 +14,8 @@ from ..linalg import Status
 from ..metrics import MetricChoice, Wasserstein
 from ..potential_network import PotentialNetwork
 from ..state import Info, Problem, State
-from .explicit import energy_gradient, equal_step
+from .explicit import equal_step, mean_square
+from .forces import energy_gradient
 from .implicit import ImplicitRelaxed
 
 
@@ -68,7 +69,7 @@ class BiLevelNetwork:
         model, energy = problem.model, problem.energy
         cloud, jacobian = model.linearize(state.theta, z)
         x, v = jacobian.x, energy.velocity(cloud)
-        speed, before = float(expectation(v.square().sum(), len(z))), float(energy.value(cloud))
+        speed, before = mean_square(v, model.transform), float(energy.value(cloud))
         points = x if self.activation == "tanh" else None  # as published for ReLU
         network = PotentialNetwork(model.dim, self.width, self.activation, points)
         psi = state.psi

@@ -9,13 +9,12 @@ import torch
 from torch import Tensor
 
 from ..distributed import expectation
-from ..energies import Energy
 from ..errors import NumericalError, check_choice, check_positive
 from ..linalg import LinearSolver, Solution, Status
 from ..metrics import MetricChoice, Relaxed
-from ..model import Cloud
 from ..state import Info, Problem, State
-from ..transforms.base import Jacobian
+from ..transforms import Transform
+from .forces import energy_gradient, jump_force
 
 # Rows of stage coefficients, weights, and for the adaptive pair the weights of lower order.
 # The pair is Ralston's third-order rule with the midpoint rule inside: no further solve.
@@ -34,17 +33,9 @@ def equal_step(h: float, limit: float) -> float:
     return h if math.isinf(limit) else limit / max(1, math.ceil(limit / h - 1e-9))
 
 
-def energy_gradient(energy: Energy, cloud: Cloud, jacobian: Jacobian) -> Tensor:
-    """∇_θ F of the sample average: Σ_n J_nᵀ ∂F/∂x_n − ∂F/∂log ρ_n ∇_θ log|det DT|, shape (m,)."""
-    with torch.enable_grad():
-        x = cloud.x.detach().requires_grad_()
-        log_rho = torch.zeros_like(x[:, 0]).requires_grad_()
-        value = energy.value(Cloud(x, lambda: log_rho + cloud.log_rho.detach()))
-        if not value.requires_grad:  # a constant
-            return torch.zeros_like(jacobian.theta)
-        by_x, by_log_rho = torch.autograd.grad(value, (x, log_rho), allow_unused=True)
-    by_x = torch.zeros_like(x) if by_x is None else by_x
-    return jacobian.vjp(by_x, None if by_log_rho is None else -by_log_rho)
+def mean_square(v: Tensor, transform: Transform) -> float:
+    """E|v|² of a velocity at the points; NaN where its smooth part is not all of it."""
+    return float(expectation(v.square().sum(), len(v))) if transform.smooth else math.nan
 
 
 @dataclass(frozen=True)
@@ -56,7 +47,8 @@ class Explicit:
     the slides: the same expectation with a far larger Monte-Carlo error. `method` is `euler`
     (as on the slides), `midpoint`, `rk4`, or `adaptive`, an embedded pair of orders 3 and 2 that
     chooses its steps up to h for an error of `tol` per step. Without `solver` the problem's own is
-    used. The sample stays fixed during a step.
+    used. The sample stays fixed during a step. Where ρ_θ jumps, v is no function: its smooth
+    part stands for it, `jump_force` adds the rest to g, and speed and misfit are NaN.
 
     Raises `ValueError` for another method or form or an h that is not positive.
 
@@ -91,13 +83,15 @@ class Explicit:
         metric = self.metric(jacobian, v)
         if v is not None:
             g = metric.right_hand_side(v)
+            if not problem.model.transform.smooth:
+                g = g + jump_force(problem.energy, cloud, jacobian)
         else:
             g = -energy_gradient(problem.energy, cloud, jacobian)
         solution = (self.solver or problem.solver).solve(metric, g, previous, v)
         if solution.status is Status.NON_FINITE:
             raise NumericalError(f"the linear solve failed: {solution.status.advice}")
         speed = misfit = math.nan
-        if v is not None:
+        if v is not None and problem.model.transform.smooth:
             speed = float(expectation((v * v).sum(), len(z)))
             misfit = float(expectation((jacobian.jvp(solution.x) - v).square().sum(), len(z)))
         energy = float(problem.energy.value(cloud))

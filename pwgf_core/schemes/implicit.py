@@ -21,7 +21,8 @@ from ..metrics import (
     positive_part,
 )
 from ..state import Info, Problem, State
-from .explicit import Explicit, energy_gradient, equal_step
+from .explicit import Explicit, equal_step, mean_square
+from .forces import energy_gradient
 
 MEMORY = 10  # pairs that L-BFGS keeps
 DENSE_LIMIT = 1000  # parameters up to which the preconditioner is a Cholesky factor
@@ -103,7 +104,7 @@ class Proximal:
         cloud, jacobian = problem.model.linearize(theta, z)
         self.start = jacobian.x
         v = problem.energy.velocity(cloud)
-        self.speed = float(expectation(v.square().sum(), len(z)))
+        self.speed = mean_square(v, problem.model.transform)
         self.energy0 = float(problem.energy.value(cloud))
         self.metric = metric(jacobian, v)
         start = self.metric.right_hand_side(v)

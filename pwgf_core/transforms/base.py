@@ -5,6 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import cached_property
+from typing import NamedTuple
 
 import torch
 from torch import Generator, Tensor
@@ -16,12 +17,21 @@ NEWTON_STEPS, HALVINGS = 50, 30
 BLOCK = 2**21  # numbers in a block of rows: 16 MB in double precision
 
 
+class Kinks(NamedTuple):
+    """Where the slope of a map of the line jumps: z, shape (K, 1), and log|T_θ′| on both sides."""
+
+    z: Tensor
+    below: Tensor
+    above: Tensor
+
+
 class Transform(ABC):
     """A family of maps T_θ: R^d → R^d, stateless: θ ∈ R^m is an argument, one flat vector.
 
     A subclass sets `dim` (d) and `n_params` (m) and gives `init` and `__call__`, written with
     differentiable torch operations. Everything else has a default that works for any such map
-    and that a subclass may override by something faster.
+    and that a subclass may override by something faster. A subclass whose DT_θ jumps in z sets
+    `smooth = False`: ρ_θ then jumps, and the velocity of an energy with log ρ is no function.
 
     A family of one's own, x_i = z_i e^{a_i} + b_i + c_i sin z_i, in two schemes:
 
@@ -46,6 +56,7 @@ class Transform(ABC):
 
     dim: int
     n_params: int
+    smooth: bool = True
 
     @abstractmethod
     def init(
@@ -64,6 +75,13 @@ class Transform(ABC):
         """x = T_θ(z) and log|det DT_θ(z)|: shapes (m,), (n, d) → (n, d), (n,)."""
         d_x = vmap(jacfwd(lambda p: self(theta, p[None])[0]))(z)
         return self(theta, z), torch.linalg.slogdet(d_x).logabsdet
+
+    def kinks(self, theta: Tensor) -> Kinks | None:
+        """The jumps of DT_θ in increasing order, differentiable in θ; None if it does not know.
+
+        Gradients of energies with log ρ need them for a map that is not `smooth`.
+        """
+        return None
 
     def inverse(self, theta: Tensor, x: Tensor) -> Tensor:
         """z with T_θ(z) = x, shapes (m,), (n, d) → (n, d); by default `newton_inverse` from z = x.

@@ -31,6 +31,7 @@ class Compose(Transform):
             raise ValueError(f"the transforms must have one dimension, got {dims}")
         self.parts = parts
         self.dim = dims[0]
+        self.smooth = all(p.smooth for p in parts)
         self.n_params = sum(p.n_params for p in parts)
 
     def __repr__(self) -> str:

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..errors import check_count, check_positive
-from .base import Jacobian, Transform, check_orientation
+from .base import Jacobian, Kinks, Transform, check_orientation
 
 
 class TwoLayerReLU(Transform):
@@ -21,7 +21,11 @@ class TwoLayerReLU(Transform):
     ± `spread`, so that the kinks of a pair cancel, while all relu(z − b_i) and all steps [z > b_i]
     are tangent: rank 2N + 2, with 1 and z.
 
-    ρ_θ jumps at the kinks; `score` is that of the smooth pieces.
+    ρ_θ jumps at the kinks; `score` is that of the smooth pieces, and `kinks` gives the energies
+    the rest. An energy like entropy rises when a pair of opposite jumps separates, at a rate that
+    does not vanish with the distance: pairs stick together, and explicit steps chatter about that
+    state. With `shared` kinks b′ = b is no parameter: θ = (a, b, a′), m = 3N, the same maps as of
+    pairs that stick. `init` then moves ramps only, rank N + 2.
 
     Raises `ValueError` if `width` N is no positive integer or `spread` is not positive,
     `NumericalError` when the map folds on the sample.
@@ -34,15 +38,17 @@ class TwoLayerReLU(Transform):
     """
 
     dim = 1
+    smooth = False
 
-    def __init__(self, width: int, spread: float = 2.5) -> None:
+    def __init__(self, width: int, spread: float = 2.5, shared: bool = False) -> None:
         check_count("width", width)
         check_positive("spread", spread)
-        self.width, self.spread = width, spread
-        self.n_params = 4 * width
+        self.width, self.spread, self.shared = width, spread, shared
+        self.n_params = (3 if shared else 4) * width
 
     def __repr__(self) -> str:
-        return f"TwoLayerReLU({self.width}, spread={self.spread})"
+        shared = ", shared=True" if self.shared else ""
+        return f"TwoLayerReLU({self.width}, spread={self.spread}{shared})"
 
     def init(
         self,
@@ -54,12 +60,12 @@ class TwoLayerReLU(Transform):
         n = self.width
         a = torch.full((n,), 1 / n, dtype=dtype)
         b = torch.linspace(-self.spread, self.spread, n, dtype=dtype) if n > 1 else a.new_zeros(1)
-        return torch.cat([a, b, -a, b]).to(device)
+        return torch.cat([a, b, -a] if self.shared else [a, b, -a, b]).to(device)
 
     def split(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """θ → a, b, a′, b′, each of shape (N,)."""
-        a, b, a2, b2 = theta.split(self.width)
-        return a, b, a2, b2
+        a, b, a2, *own = theta.split(self.width)
+        return a, b, a2, own[0] if own else b
 
     def __call__(self, theta: Tensor, z: Tensor) -> Tensor:
         a, b, a2, b2 = self.split(theta)
@@ -70,12 +76,25 @@ class TwoLayerReLU(Transform):
         slope = (z > b).to(z) @ a - (z < b2).to(z) @ a2
         return self(theta, z), slope.abs().log()
 
+    def kinks(self, theta: Tensor) -> Kinks:
+        """The kinks b_i and b′_i: K = 2N, or N where they are shared.
+
+        Raises `NumericalError` where the map folds.
+        """
+        a, b, a2, b2 = self.split(theta)
+        at, rise = (b, a + a2) if self.shared else (torch.cat([b, b2]), torch.cat([a, a2]))
+        z, order = at.sort(stable=True)
+        slopes = torch.cat([-a2.sum()[None], rise[order]]).cumsum(0)
+        check_orientation(slopes.sign(), "the ReLU map")
+        log_slopes = slopes.abs().log()
+        return Kinks(z[:, None], log_slopes[:-1], log_slopes[1:])
+
     def jacobian(self, theta: Tensor, z: Tensor) -> TwoLayerReLUJacobian:
         return TwoLayerReLUJacobian(self, theta, z)
 
 
 class TwoLayerReLUJacobian(Jacobian):
-    """J is the matrix of ramps and steps, shape (n, 1, 4N)."""
+    """J is the matrix of ramps and steps, shape (n, 1, m)."""
 
     transform: TwoLayerReLU
 
@@ -84,8 +103,12 @@ class TwoLayerReLUJacobian(Jacobian):
         a, b, a2, b2 = transform.split(theta)
         right, left = (z > b).to(z), (z < b2).to(z)
         self.slope = right @ a - left @ a2
-        self.steps = torch.cat([right, torch.zeros_like(right), -left, torch.zeros_like(left)], 1)
-        self.matrix = torch.cat([(z - b) * right, -a * right, (b2 - z) * left, a2 * left], 1)
+        still = torch.zeros_like(right)
+        self.steps = self._columns(right, still, -left, still)
+        self.matrix = self._columns((z - b) * right, -a * right, (b2 - z) * left, a2 * left)
+
+    def _columns(self, a: Tensor, b: Tensor, a2: Tensor, b2: Tensor) -> Tensor:
+        return torch.cat([a, b + b2, a2] if self.transform.shared else [a, b, a2, b2], 1)
 
     @cached_property
     def logdet(self) -> Tensor:

@@ -41,7 +41,7 @@ class Residual(Transform):
     at a point p_k ~ N(0, I). In the plane 64 to 96 units of this scale served best.
 
     With relu the derivative jumps at the kinks, and so does ρ_θ: `score` is that of the smooth
-    pieces, and no velocity of an energy with log ρ sees the jumps.
+    pieces, and the schemes refuse an energy with log ρ.
 
     Raises `ValueError` if `dim` or `width` is no positive integer, `scale` is not positive or the
     activation is unknown, `NumericalError` when the map folds on the sample.
@@ -62,6 +62,7 @@ class Residual(Transform):
         scale = 2.5 * math.sqrt(2 / dim) if scale is None else scale
         check_positive("scale", scale)
         self.dim, self.width, self.activation, self.scale = dim, width, activation, scale
+        self.smooth = activation != "relu"
         self.sizes = [dim * dim, dim, dim * width, width * dim, width]
         self.n_params = sum(self.sizes)
 

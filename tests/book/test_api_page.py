@@ -11,7 +11,7 @@ import pwgf_core
 
 def test_code_and_mathematics_are_kept() -> None:
     written = docstrings.convert("min |Jξ − v|² by `min_res`, 2*x\n\n>>> a_b * 2 | 1\n")
-    assert written == "min \\|Jξ − v\\|² by ``min_res``, 2\\*x\n\n>>> a_b * 2 | 1\n"
+    assert written == "min \\|Jξ − v\\|² by \\ ``min_res``\\ , 2\\*x\n\n>>> a_b * 2 | 1\n"
 
 
 @pytest.mark.browser

@@ -1,0 +1,43 @@
+"""The heat equation."""
+
+from __future__ import annotations
+
+import torch
+from torch import Generator
+
+from ..energies import Entropy
+from ..exact import LinearDrift
+from ..linalg import Dense, Minres
+from ..model import PushForward
+from ..reference import Gaussian
+from ..state import Problem
+from .families import make_transform
+
+
+def heat(
+    transform: str = "affine",
+    layers: int | None = None,
+    seed: int = 0,
+    dtype: torch.dtype | None = None,
+    device: torch.device | str = "cpu",
+) -> Problem:
+    """Heat equation ∂_tρ = Δρ in the plane from N(0, I): V = 0, D = 1, ρ_t = N(0, (1 + 2t) I).
+
+    The exact map is the dilation by √(1 + 2t), and there is no equilibrium.
+    """
+    dtype = dtype or torch.float64
+    family = make_transform(transform, 2, layers, scale=0.2, spread=0.3, width=32)
+    return Problem(
+        PushForward(Gaussian(2), family),
+        Entropy(),
+        family.init(Generator().manual_seed(seed), dtype, device),
+        t_end=1.0,
+        h=0.02,
+        samples=2000,
+        sampling="matched",
+        solver=Minres(tol=1e-12, shift=0.0)
+        if transform == "affine"
+        else Dense(cutoff=1e-14, shift=1e-7),
+        exact=LinearDrift(torch.zeros(2), torch.zeros(2, 2)),
+        name="heat",
+    )

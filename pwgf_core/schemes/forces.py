@@ -1,0 +1,76 @@
+"""Right-hand sides of the schemes: derivatives of an energy on a sample by θ."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from ..energies import Energy
+from ..model import Cloud, Jumps
+from ..transforms.base import Jacobian
+
+
+def energy_gradient(energy: Energy, cloud: Cloud, jacobian: Jacobian) -> Tensor:
+    """∇_θ F of the sample average: Σ_n J_nᵀ ∂F/∂x_n − ∂F/∂log ρ_n ∇_θ log|det DT|, shape (m,).
+
+    Where ρ_θ jumps, the derivative of what `Cloud.average` adds there is part of it. Raises
+    `ValueError` if the energy depends on log ρ and the jumps are not known, or not used.
+    """
+    slopes = _slopes(energy, cloud, jacobian, cloud.jumps)
+    if slopes.log_rho is None:
+        return jacobian.vjp(slopes.x)
+    gradient = jacobian.vjp(slopes.x, -slopes.log_rho)
+    return gradient + cloud.jumps.pullback(**slopes.jumps) if cloud.jumps else gradient
+
+
+def jump_force(energy: Energy, cloud: Cloud, jacobian: Jacobian) -> Tensor:
+    """What the jumps of ρ_θ add to E[Jᵀv] so that it is −∇_θF in expectation, shape (m,).
+
+    ∫ρf(log ρ) has the pressure P = ρf′ and the potential δF/δρ = f + f′. With [·] the value above
+    a jump less the one below, this is Σ_k λ(z_k)[δF/δρ] ∇_θz_k − [P] ∇_θT_θ(z_k), the second
+    gradient along the moving z_k. Zero for smooth maps. Raises what `energy_gradient` raises.
+    """
+    jumps = cloud.jumps
+    unit = jumps._replace(excess=torch.ones_like(jumps.excess)) if jumps else None
+    slopes = _slopes(energy, cloud, jacobian, unit)
+    if slopes.log_rho is None or jumps is None:
+        return torch.zeros_like(jacobian.theta)
+    # f′ below, −f′ above, f below less f above
+    below, above, fall = (slopes.jumps[n] for n in ("below", "above", "excess"))
+    pressure = below * jumps.below.exp() + above * jumps.above.exp()
+    return jumps.pullback(z=-jumps.density * (fall + below + above), x=pressure)
+
+
+class Slopes(NamedTuple):
+    """Derivatives of F by x, log ρ (None if it does not depend on it) and fields of `Jumps`."""
+
+    x: Tensor
+    log_rho: Tensor | None
+    jumps: dict[str, Tensor]
+
+
+def _slopes(energy: Energy, cloud: Cloud, jacobian: Jacobian, jumps: Jumps | None) -> Slopes:
+    sides: dict[str, Tensor] = {}
+    if jumps is not None:
+        names = ("below", "above", "excess")
+        sides = {name: getattr(jumps, name).clone().requires_grad_() for name in names}
+        jumps = jumps._replace(**sides)
+    with torch.enable_grad():
+        x = cloud.x.detach().requires_grad_()
+        log_rho = torch.zeros_like(x[:, 0]).requires_grad_()
+        value = energy.value(Cloud(x, lambda: log_rho + cloud.log_rho.detach(), jumps=jumps))
+        if not value.requires_grad:  # a constant
+            return Slopes(torch.zeros_like(x), None, {})
+        by_x, by_log_rho, *by_sides = torch.autograd.grad(
+            value, [x, log_rho, *sides.values()], allow_unused=True
+        )
+    seen = {n: s for n, s in zip(sides, by_sides, strict=True) if s is not None}
+    if by_log_rho is not None and not jacobian.transform.smooth and len(seen) < 3:
+        raise ValueError(
+            f"the density of {jacobian.transform!r} jumps, and the gradient of an energy with "
+            "log rho needs the jumps: use a map with `kinks`, or a smooth one (with tanh), and "
+            "`Cloud.average` in the energy"
+        )
+    return Slopes(torch.zeros_like(x) if by_x is None else by_x, by_log_rho, seen)
