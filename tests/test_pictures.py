@@ -74,6 +74,10 @@ def test_graphs_draw_the_model_by_markers_and_the_rest_by_lines() -> None:
     assert [line.get_marker() for line in left.lines] == ["None", "o"]
     assert (left.get_yscale(), right.get_yscale()) == ("linear", "log")
     assert right.get_ylim() == (1.0, 3.0)
+    assert left.get_legend() is not None  # its names are others
+    left, right = plots.graphs({"a": panels["b"], "b": panels["b"]}).axes
+    assert left.get_legend() is None
+    assert right.get_legend() is not None
     assert not plt.get_fignums()
 
 

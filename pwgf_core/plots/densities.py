@@ -24,7 +24,8 @@ def graphs(
     """One panel per title with graphs by name, each a pair of points and values, both (n,).
 
     The one called `model` is drawn by markers, the others by lines. `log` names the panels with a
-    logarithmic axis, `limits` gives the vertical range of each panel, None to leave it open.
+    logarithmic axis, `limits` gives the vertical range of each panel, None to leave it open. Panels
+    with the names of the last one share its legend.
     """
     fig, axes = figure(len(panels), width=4.0, height=3.2)
     for i, (axis, (name, pairs)) in enumerate(zip(axes, panels.items(), strict=True)):
@@ -39,7 +40,10 @@ def graphs(
         if i < len(limits) and limits[i] is not None:
             axis.set(ylim=limits[i])
     axes[0].set_ylabel(labels[1])
-    axes[-1].legend(fontsize=8)
+    names = [list(pairs) for pairs in panels.values()]
+    for axis, own in zip(axes, names, strict=True):
+        if axis is axes[-1] or own != names[-1]:
+            axis.legend(fontsize=8)
     fig.suptitle(title)
     return fig
 
