@@ -3,7 +3,8 @@
 
 PYTHON ?= python3
 PORT ?= 8000
-export OMP_WAIT_POLICY ?= passive # threads that spin stall a machine that others use, too
+# threads that spin stall a machine that others use, too
+export OMP_WAIT_POLICY ?= passive
 
 VENV := .venv
 BIN := $(VENV)/bin

@@ -78,6 +78,32 @@ def test_gaussian_paths_show_squared_speeds() -> None:
     assert not plt.get_fignums()
 
 
+def test_graphs_draw_the_model_by_markers_and_the_rest_by_lines() -> None:
+    x = torch.linspace(0, 1, 5)
+    panels = {"a": {"exact": (x, x), "model": (x, x)}, "b": {"exact": (x, x + 1)}}
+    fig = plots.graphs(panels, limits=[None, (1.0, 3.0)], log=["b"], title="t = 1")
+    left, right = fig.axes
+    assert [line.get_marker() for line in left.lines] == ["None", "o"]
+    assert (left.get_yscale(), right.get_yscale()) == ("linear", "log")
+    assert right.get_ylim() == (1.0, 3.0)
+    assert left.get_legend() is not None  # its names are others
+    left, right = plots.graphs({"a": panels["b"], "b": panels["b"]}).axes
+    assert left.get_legend() is None
+    assert right.get_legend() is not None
+    assert not plt.get_fignums()
+
+
+def test_the_free_boundary_is_a_circle_of_the_last_exact_radius() -> None:
+    x, radii = torch.rand(20, 2), torch.linspace(0, 1.5, 10)
+    fig = plots.free_boundary(x, torch.ones(20), (radii, 2 - radii), start=1.0)
+    left, right = fig.axes
+    for line, radius in zip(left.lines[1:], (1.0, 1.5), strict=True):
+        assert np.linalg.norm(line.get_xydata(), axis=1) == pytest.approx(radius, rel=1e-6)
+    distance = right.lines[0].get_xdata()
+    assert distance == pytest.approx(np.linalg.norm(x.numpy(), axis=1), rel=1e-6)
+    assert not plt.get_fignums()
+
+
 def test_a_landscape_shows_level_lines_of_the_potential() -> None:
     x = torch.randn(50, 2, generator=torch.Generator().manual_seed(0)).double()
     fig = plots.landscapes({"a": x, "b": x}, lambda p: (p * p).sum(1), levels=(1.0, 4.0))

@@ -1,6 +1,7 @@
 """Figures of the book. Every function returns a matplotlib figure and shows nothing by itself."""
 
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
+from .densities import free_boundary, graphs
 from .gaussians import gaussian_paths, linear_fields
 from .maps import bent_grid, folds
 from .other_methods import densities, error_against_seconds
@@ -24,7 +25,9 @@ __all__ = [
     "falling",
     "figure",
     "folds",
+    "free_boundary",
     "gaussian_paths",
+    "graphs",
     "interpolations",
     "landscapes",
     "linear_fields",

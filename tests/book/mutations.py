@@ -5,12 +5,13 @@ A mutation maps the right function to the wrong one. Add lines for a new chapter
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import torch
 
-from pwgf_core import RelaxedMetric
+from pwgf_core import Explicit, RelaxedMetric
 
 
 class Mutation(NamedTuple):
@@ -38,6 +39,8 @@ OTHERS = "other_methods"
 TWO = "two_metrics"
 
 THIRTY = "fokker_planck_30d"
+
+POROUS, STIFF = "porous_medium", "stiff_problems"
 
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
@@ -265,4 +268,53 @@ MUTATIONS = [
         lambda right: lambda self, x, t: right(self, x, t / 2),
         slow=True,
     ),
+    Mutation(
+        POROUS,
+        "pwgf_core.BarenblattSolution.variance",
+        "R²/(d + 2)",
+        lambda right: lambda self, t: self.radius(t) ** 2 / (self.dim + 2),
+        slow=True,
+    ),
+    Mutation(POROUS, "pwgf_core.BarenblattSolution.energy", "2F", scaled(2), slow=True),
+    Mutation(
+        POROUS,
+        "pwgf_core.BarenblattSolution.scale",
+        "the exponent of diffusion, ½, for β",
+        lambda right: lambda self, t: right(self, t) ** (0.5 / self.beta),
+        slow=True,
+    ),
+    Mutation(
+        POROUS, "pwgf_core.PorousMedium.velocity", "the velocity −∇ρ^{m−1}", scaled(0.5), True
+    ),
+    Mutation(
+        STIFF,
+        "pwgf_core.gaussian_proximal_step",
+        "the explicit Euler step",
+        lambda right: (
+            lambda sigma, b, h, p, mean, diffusion=1.0: (
+                sigma + h * (diffusion / sigma - p * sigma),
+                b - h * p * (b - mean),
+            )
+        ),
+        slow=True,
+    ),
+    Mutation(
+        STIFF,
+        "pwgf_core.LinearlyImplicit.step",
+        "the explicit Euler step",
+        lambda right: (
+            lambda self, problem, state, z, limit=math.inf: Explicit(self.h, "euler").step(
+                problem, state, z, limit
+            )
+        ),
+        slow=True,
+    ),
+    Mutation(
+        STIFF,
+        "pwgf_core.schemes.implicit.equal_step",
+        "a proximal step of half the length",
+        lambda right: lambda h, limit: right(h, limit) / 2,
+        slow=True,
+    ),
+    Mutation(STIFF, "pwgf_core.gaussian_w2", "√2 W₂", scaled(2**0.5), slow=True),
 ]
