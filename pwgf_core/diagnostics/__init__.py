@@ -13,6 +13,7 @@ from .divergence import kl, symmetric_kl
 from .gaussian import gaussian_kl, gaussian_w2, moments
 from .misfit import Misfits, misfit, misfits
 from .runs import Dissipation, convergence_order, dissipation, sample_noise
+from .spectrum import metric_spectrum
 
 __all__ = [
     "DiscreteW2",
@@ -30,6 +31,7 @@ __all__ = [
     "growth_bound",
     "growth_bound_along",
     "kl",
+    "metric_spectrum",
     "misfit",
     "misfits",
     "moments",

@@ -1,5 +1,6 @@
 """Figures of the book. Every function returns a matplotlib figure and shows nothing by itself."""
 
+from .aggregation import profiles, rings
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
 from .gaussians import gaussian_paths, linear_fields
 from .runs import curves, planes
@@ -15,4 +16,6 @@ __all__ = [
     "linear_fields",
     "planes",
     "png",
+    "profiles",
+    "rings",
 ]
