@@ -35,7 +35,7 @@ def test_a_residual_map_starts_with_rank_d_times_d_plus_one_plus_k(
 
 
 def test_it_resolves_what_the_matrix_hides() -> None:
-    z = torch.tensor([[1.0], [1.0 + 1e-9]]).double()
+    z = torch.tensor([[1.0], [1.0 + 1e-9]], dtype=torch.float64)
     T = Affine(1)
     jacobian = T.jacobian(T.init(Generator()), z)
     true = 1e-18 / 8  # det Ĝ = Var z = 1e-18/4, trace Ĝ = 2 + O(1e-9)

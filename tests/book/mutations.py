@@ -27,6 +27,7 @@ def scaled(factor: float) -> Callable[[Any], Any]:
 
 
 METRIC, PLANCK = "wasserstein_metric", "fokker_planck_10d"
+AGGREGATION = "aggregation_2d"
 
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
@@ -93,6 +94,34 @@ MUTATIONS = [
         "pwgf_core.exact.GaussianSolution.mean",
         "the mean runs backwards",
         lambda right: lambda self, t: right(self, -t),
+        slow=True,
+    ),
+    Mutation(
+        AGGREGATION,
+        "pwgf_core.QuarticInteraction.value",
+        "F without the factor ½",
+        scaled(2),
+        slow=True,
+    ),
+    Mutation(
+        AGGREGATION,
+        "pwgf_core.QuarticInteraction.velocity",
+        "the term 2Cx of the velocity forgotten",
+        lambda right: lambda self, cloud: right(self, cloud) + 2 * cloud.x @ torch.cov(cloud.x.T),
+        slow=True,
+    ),
+    Mutation(
+        AGGREGATION,
+        "pwgf_core.Aggregation2D.map",
+        "the exact map runs twice as fast",
+        lambda right: lambda self, z, t: right(self, z, 2 * t),
+        slow=True,
+    ),
+    Mutation(
+        AGGREGATION,
+        "pwgf_core.metric_spectrum",
+        "the spectrum of Ĝ + I",
+        lambda right: lambda jacobian: right(jacobian) + 1,
         slow=True,
     ),
 ]
