@@ -4,7 +4,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
-from matplotlib.patches import Ellipse
+from matplotlib.patches import Circle, Ellipse
 
 from pwgf_core import gaussian_geodesic, gaussian_w2, plots, widgets
 
@@ -81,9 +81,10 @@ def test_rings_draw_samples_over_each_other_and_a_circle() -> None:
     fig = plots.rings(panels, torch.tensor([1.0, 2.0]), 0.5, title="both")
     left, right = fig.axes
     assert [a.get_title() for a in fig.axes] == ["t = 0", "t = 1"]
-    assert [len(line.get_xdata()) for line in left.lines[:2]] == [30, 30]
-    assert left.lines[1].get_ydata() == pytest.approx(x[:, 1].numpy() + 1)
-    circle = right.patches[0]
+    heights = [line.get_ydata() for line in left.lines[:2]]
+    assert heights == [pytest.approx(x[:, 1].numpy()), pytest.approx(x[:, 1].numpy() + 1)]
+    (circle,) = right.patches
+    assert isinstance(circle, Circle)
     assert (circle.center, circle.radius) == ((1.0, 2.0), 0.5)
     assert right.get_xlim() == pytest.approx((-0.3, 2.3))
     assert not plt.get_fignums()
