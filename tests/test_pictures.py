@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.axes import Axes
-from matplotlib.patches import Ellipse, Rectangle
+from matplotlib.patches import Circle, Ellipse, Rectangle
 from matplotlib.quiver import Quiver
 
 from pwgf_core import (
@@ -220,3 +220,26 @@ def test_potential_marginals_and_sweeps() -> None:
     assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b"]
     assert axis.get_xscale() == "log"
     assert not plt.get_fignums()
+
+
+def test_rings_draw_samples_over_each_other_and_a_circle() -> None:
+    x = torch.randn(30, 2, generator=torch.Generator().manual_seed(0))
+    panels = {"t = 0": {"model": x, "particles": x + 1}, "t = 1": {"model": x}}
+    fig = plots.rings(panels, torch.tensor([1.0, 2.0]), 0.5, title="both")
+    left, right = fig.axes
+    assert [a.get_title() for a in fig.axes] == ["t = 0", "t = 1"]
+    heights = [line.get_ydata() for line in left.lines[:2]]
+    assert heights == [pytest.approx(x[:, 1].numpy()), pytest.approx(x[:, 1].numpy() + 1)]
+    (circle,) = right.patches
+    assert isinstance(circle, Circle)
+    assert (circle.center, circle.radius) == ((1.0, 2.0), 0.5)
+    assert right.get_xlim() == pytest.approx((-0.3, 2.3))
+    assert not plt.get_fignums()
+
+
+def test_profiles_draw_one_line_per_map() -> None:
+    r = torch.linspace(0, 3, 5)
+    fig = plots.profiles(r, {"t = 1": {"exact": r, "K = 16": r**2, "affine": 2 * r}})
+    (axis,) = fig.axes
+    assert [line.get_linestyle() for line in axis.lines] == ["-", "--", ":"]
+    assert axis.lines[1].get_ydata() == pytest.approx((r**2).numpy())

@@ -14,6 +14,7 @@ from .gaussian import gaussian_kl, gaussian_w2, moments
 from .histograms import ChiSquare, cell_masses, chi_square
 from .misfit import Misfits, misfit, misfits
 from .runs import Dissipation, convergence_order, dissipation, sample_noise
+from .spectrum import metric_spectrum
 
 __all__ = [
     "ChiSquare",
@@ -34,6 +35,7 @@ __all__ = [
     "growth_bound",
     "growth_bound_along",
     "kl",
+    "metric_spectrum",
     "misfit",
     "misfits",
     "moments",

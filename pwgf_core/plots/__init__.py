@@ -1,5 +1,6 @@
 """Figures of the book. Every function returns a matplotlib figure and shows nothing by itself."""
 
+from .aggregation import profiles, rings
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
 from .densities import free_boundary, graphs
 from .gaussians import gaussian_paths, linear_fields
@@ -36,7 +37,9 @@ __all__ = [
     "planes",
     "png",
     "potential_2d",
+    "profiles",
     "relation_diagram",
+    "rings",
     "snapshots",
     "sweep",
     "wells",

@@ -42,6 +42,8 @@ THIRTY = "fokker_planck_30d"
 
 POROUS, STIFF = "porous_medium", "stiff_problems"
 
+AGGREGATION = "aggregation_2d"
+
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
     Mutation(
@@ -317,4 +319,32 @@ MUTATIONS = [
         slow=True,
     ),
     Mutation(STIFF, "pwgf_core.gaussian_w2", "√2 W₂", scaled(2**0.5), slow=True),
+    Mutation(
+        AGGREGATION,
+        "pwgf_core.QuarticInteraction.value",
+        "F without the factor ½",
+        scaled(2),
+        slow=True,
+    ),
+    Mutation(
+        AGGREGATION,
+        "pwgf_core.QuarticInteraction.velocity",
+        "the term 2Cx of the velocity forgotten",
+        lambda right: lambda self, cloud: right(self, cloud) + 2 * cloud.x @ torch.cov(cloud.x.T),
+        slow=True,
+    ),
+    Mutation(
+        AGGREGATION,
+        "pwgf_core.Aggregation2D.map",
+        "the exact map runs twice as fast",
+        lambda right: lambda self, z, t: right(self, z, 2 * t),
+        slow=True,
+    ),
+    Mutation(
+        AGGREGATION,
+        "pwgf_core.metric_spectrum",
+        "the spectrum of Ĝ + I",
+        lambda right: lambda jacobian: right(jacobian) + 1,
+        slow=True,
+    ),
 ]
