@@ -1,6 +1,7 @@
 """Figures of the book. Every function returns a matplotlib figure and shows nothing by itself."""
 
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
+from .bilevel import displacement, proximal_landscape, step_errors
 from .gaussians import gaussian_paths, linear_fields
 from .potentials import landscapes
 from .runs import curves, planes
@@ -10,6 +11,7 @@ __all__ = [
     "MODEL",
     "OTHER",
     "curves",
+    "displacement",
     "ellipse",
     "figure",
     "gaussian_paths",
@@ -17,4 +19,6 @@ __all__ = [
     "linear_fields",
     "planes",
     "png",
+    "proximal_landscape",
+    "step_errors",
 ]
