@@ -28,7 +28,7 @@ def proximal_landscape(
     steps = [gaussian_proximal_step(a0 * one, b0 * one, s, p * one, mu * one) for s in (h, *sizes)]
     points = [(float(b), float(a)) for a, b in steps]
     rest = (mu, p**-0.5)
-    b, a = np.meshgrid(np.linspace(-2.5, 2.5, 121), np.linspace(0.1, 2.4, 121))
+    b, a = np.meshgrid(np.linspace(-2.6, 1.6, 121), np.linspace(0.1, 3.1, 121))
     energy = 0.5 * p * ((b - mu) ** 2 + a**2) - np.log(a)
     value = ((b - b0) ** 2 + (a - a0) ** 2) / (2 * h) + energy
     levels = value.min() + np.ptp(value) * np.linspace(0.02, 1, 14) ** 2
@@ -38,6 +38,7 @@ def proximal_landscape(
     for (mean, deviation), colour, mark, label in marks:
         left.plot([mean], [deviation], mark, color=colour, ms=9, label=label or "minimum of F")
     left.set(xlabel="mean $b$", ylabel="standard deviation $a$", title=f"objective, h = {h:.3g}")
+    left.set_aspect("equal")
     left.legend(fontsize=8, loc="upper right")
     x = np.linspace(-5, 4, 300)
     looks = [(EXACT, "--"), (MODEL, "-"), (OTHER, ":")]

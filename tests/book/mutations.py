@@ -10,6 +10,8 @@ from typing import Any, NamedTuple
 
 import torch
 
+from pwgf_core import Relaxed
+
 
 class Mutation(NamedTuple):
     """`target` is a dotted name as monkeypatch takes it; `slow` where it takes over 10 s."""
@@ -27,6 +29,7 @@ def scaled(factor: float) -> Callable[[Any], Any]:
 
 
 METRIC, PLANCK = "wasserstein_metric", "fokker_planck_10d"
+BILEVEL = "bilevel_scheme"
 
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
@@ -93,6 +96,43 @@ MUTATIONS = [
         "pwgf_core.exact.GaussianSolution.mean",
         "the mean runs backwards",
         lambda right: lambda self, t: right(self, -t),
+        slow=True,
+    ),
+    Mutation(
+        BILEVEL,
+        "pwgf_core.gaussian_proximal_step",
+        "half the step",
+        lambda right: (
+            lambda sigma, b, h, p, mean, diffusion=1.0: right(sigma, b, h / 2, p, mean, diffusion)
+        ),
+    ),
+    Mutation(
+        BILEVEL,
+        "pwgf_core.BiLevel.metric",
+        "Ĝ in place of G",
+        lambda right: property(lambda self: Relaxed()),
+    ),
+    Mutation(
+        BILEVEL,
+        "pwgf_core.GradientFields.project",
+        "no projection",
+        lambda right: lambda self, field: field,
+    ),
+    Mutation(
+        BILEVEL,
+        "pwgf_core.Planar.inverse",
+        "T⁻¹ forgotten",
+        lambda right: lambda self, theta, x: x,
+    ),
+    Mutation(
+        BILEVEL,
+        "pwgf_core.PotentialNetwork._gradient",
+        "a potential without its quadratic part",
+        lambda right: (
+            lambda self, theta, x: right(
+                self, torch.cat([theta[: -(self.dim**2)], 0 * theta[-(self.dim**2) :]]), x
+            )
+        ),
         slow=True,
     ),
 ]
