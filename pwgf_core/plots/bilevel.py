@@ -77,5 +77,7 @@ def step_errors(
     axis.loglog(h, line, ":", color="#666666", label="slope 1")
     axis.axhline(floor, ls="--", color="#666666", lw=1, label=label)
     axis.set(xlabel="step size $h$", ylabel="$W_2$ to the exact law")
+    axis.set_xticks(list(h), [f"{s:g}" for s in h])
+    axis.minorticks_off()
     axis.legend(fontsize=8)
     return fig
