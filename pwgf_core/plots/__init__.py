@@ -2,6 +2,7 @@
 
 from .aggregation import profiles, rings
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
+from .bilevel import displacement, proximal_landscape, step_errors
 from .densities import free_boundary, graphs
 from .gaussians import gaussian_paths, linear_fields
 from .maps import bent_grid, folds
@@ -20,6 +21,7 @@ __all__ = [
     "bent_grid",
     "curves",
     "densities",
+    "displacement",
     "distance_bounds",
     "ellipse",
     "error_against_seconds",
@@ -38,9 +40,11 @@ __all__ = [
     "png",
     "potential_2d",
     "profiles",
+    "proximal_landscape",
     "relation_diagram",
     "rings",
     "snapshots",
+    "step_errors",
     "sweep",
     "wells",
 ]

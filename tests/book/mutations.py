@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import torch
 
-from pwgf_core import Explicit, RelaxedMetric
+from pwgf_core import Explicit, Relaxed, RelaxedMetric
 
 
 class Mutation(NamedTuple):
@@ -43,6 +43,8 @@ THIRTY = "fokker_planck_30d"
 POROUS, STIFF = "porous_medium", "stiff_problems"
 
 AGGREGATION = "aggregation_2d"
+
+BILEVEL = "bilevel_scheme"
 
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
@@ -345,6 +347,43 @@ MUTATIONS = [
         "pwgf_core.metric_spectrum",
         "the spectrum of Ĝ + I",
         lambda right: lambda jacobian: right(jacobian) + 1,
+        slow=True,
+    ),
+    Mutation(
+        BILEVEL,
+        "pwgf_core.gaussian_proximal_step",
+        "half the step",
+        lambda right: (
+            lambda sigma, b, h, p, mean, diffusion=1.0: right(sigma, b, h / 2, p, mean, diffusion)
+        ),
+    ),
+    Mutation(
+        BILEVEL,
+        "pwgf_core.BiLevel.metric",
+        "Ĝ in place of G",
+        lambda right: property(lambda self: Relaxed()),
+    ),
+    Mutation(
+        BILEVEL,
+        "pwgf_core.GradientFields.project",
+        "no projection",
+        lambda right: lambda self, field: field,
+    ),
+    Mutation(
+        BILEVEL,
+        "pwgf_core.Planar.inverse",
+        "T⁻¹ forgotten",
+        lambda right: lambda self, theta, x: x,
+    ),
+    Mutation(
+        BILEVEL,
+        "pwgf_core.PotentialNetwork._gradient",
+        "a potential without its quadratic part",
+        lambda right: (
+            lambda self, theta, x: right(
+                self, torch.cat([theta[: -(self.dim**2)], 0 * theta[-(self.dim**2) :]]), x
+            )
+        ),
         slow=True,
     ),
 ]
