@@ -5,6 +5,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.patches import Ellipse
+from matplotlib.quiver import Quiver
 
 from pwgf_core import gaussian_geodesic, gaussian_w2, plots, widgets
 
@@ -84,3 +85,17 @@ def test_the_player_links_slider_play_and_pictures() -> None:
     assert [image.value for image in stack.children] == [b"a", b"b", b"c"]
     with pytest.raises(ValueError, match="at least one picture"):
         widgets.player([])
+
+
+def test_residual_field_draws_what_is_left_and_marks_the_iterate() -> None:
+    x = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
+    fig = plots.residual_field(x, x, 0.75 * x, [0, 1, 2], [9.0, 3.0, 1.0], 1)
+    field, left = (q for q in fig.axes[0].collections if isinstance(q, Quiver))
+    assert np.stack([left.U, left.V]) == pytest.approx(np.stack([field.U, field.V]) / 4)
+    assert fig.axes[1].lines[1].get_xydata().tolist() == [[1.0, 3.0]]
+
+
+def test_decays_are_lines_on_logarithmic_axes() -> None:
+    fig = plots.decays({"a": {"one": ([1, 2], [1.0, 0.1]), "two": ([1, 2], [2.0, 1.0])}}, "k", True)
+    (axis,) = fig.axes
+    assert (axis.get_xscale(), axis.get_yscale(), len(axis.lines)) == ("log", "log", 2)

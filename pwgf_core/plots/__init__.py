@@ -3,6 +3,7 @@
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
 from .gaussians import gaussian_paths, linear_fields
 from .potentials import landscapes
+from .relaxed import decays, residual_field
 from .runs import curves, planes
 
 __all__ = [
@@ -10,6 +11,7 @@ __all__ = [
     "MODEL",
     "OTHER",
     "curves",
+    "decays",
     "ellipse",
     "figure",
     "gaussian_paths",
@@ -17,4 +19,5 @@ __all__ = [
     "linear_fields",
     "planes",
     "png",
+    "residual_field",
 ]
