@@ -6,9 +6,12 @@ A mutation maps the right function to the wrong one. Add lines for a new chapter
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
+
+from pwgf_core import minres
 
 
 class Mutation(NamedTuple):
@@ -27,6 +30,7 @@ def scaled(factor: float) -> Callable[[Any], Any]:
 
 
 METRIC, PLANCK = "wasserstein_metric", "fokker_planck_10d"
+RELAXED = "relaxed_scheme"
 
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
@@ -81,6 +85,33 @@ MUTATIONS = [
         ),
     ),
     Mutation(METRIC, "pwgf_core.gaussian_action", "half the action", scaled(0.5)),
+    Mutation(RELAXED, "pwgf_core.RelaxedMetric.matvec", "Ĝ/2 in place of Ĝ", scaled(0.5)),
+    Mutation(
+        RELAXED,
+        "pwgf_core.minres",
+        "one iteration too few",
+        lambda right: lambda f, b, x0=None, tol=None, max_iterations=None: (
+            right(f, b, x0, tol, max(1, (max_iterations or len(b)) - 1))
+        ),
+    ),
+    Mutation(
+        RELAXED,
+        "pwgf_core.least_norm",
+        "one solve, with the kernel part",
+        lambda right: lambda f, b: minres(f, b),
+    ),
+    Mutation(
+        RELAXED,
+        "pwgf_core.transforms.planar.PlanarJacobian.score",
+        "the score of λ",
+        lambda right: lambda self, score_z: score_z,
+    ),
+    Mutation(
+        RELAXED,
+        "pwgf_core.Explicit.parameter_velocity",
+        "the gradient form in place of the velocity form",
+        lambda right: lambda self, *args: right(replace(self, form="gradient"), *args),
+    ),
     Mutation(
         PLANCK,
         "pwgf_core.exact.GaussianSolution.covariance",
