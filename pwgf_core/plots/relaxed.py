@@ -29,7 +29,7 @@ def residual_field(
     fig, (left, right) = figure(2, width=3.9, height=3.6)
     inside = (x.abs() < limit).all(1)
     p, all_of_it, missing = x[inside], v[inside], (v - fitted)[inside]
-    look = {"angles": "xy", "scale_units": "xy", "scale": 6, "width": 0.007}
+    look = {"angles": "xy", "scale_units": "xy", "scale": 8, "width": 0.007}
     left.quiver(*p.T, *all_of_it.T, color=EXACT, alpha=0.35, label="$v$", **look)
     left.quiver(*p.T, *missing.T, color=MODEL, label=r"$v-J\xi_k$", **look)
     left.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel="$x_1$", ylabel="$x_2$")

@@ -90,21 +90,23 @@ MUTATIONS = [
         RELAXED,
         "pwgf_core.minres",
         "one iteration too few",
-        lambda right: lambda f, b, x0=None, tol=None, max_iterations=None: (
-            right(f, b, x0, tol, max(1, (max_iterations or len(b)) - 1))
+        lambda right: (
+            lambda f, b, x0=None, tol=None, max_iterations=None: right(
+                f, b, x0, tol, max(1, (max_iterations or len(b)) - 1)
+            )
         ),
     ),
     Mutation(
         RELAXED,
         "pwgf_core.least_norm",
         "one solve, with the kernel part",
-        lambda right: lambda f, b: minres(f, b),
+        lambda right: minres,
     ),
     Mutation(
         RELAXED,
-        "pwgf_core.transforms.planar.PlanarJacobian.score",
-        "the score of λ",
-        lambda right: lambda self, score_z: score_z,
+        "pwgf_core.sample_noise",
+        "the error of one sample, not the difference of two",
+        scaled(0.5**0.5),
     ),
     Mutation(
         RELAXED,
