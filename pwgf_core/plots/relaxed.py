@@ -45,15 +45,16 @@ def residual_field(
 
 def decays(
     panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float] | Tensor]]],
-    xlabel: str,
+    xlabels: Sequence[str],
     log: bool = False,
 ) -> Figure:
     """Positive numbers on a logarithmic axis: one panel per title, one line per name.
 
-    A line is a pair (abscissae, values); with `log` the abscissae are logarithmic, too.
+    A line is a pair (abscissae, values); with `log` the abscissae are logarithmic, too. `xlabels`
+    has one label per panel.
     """
     fig, axes = figure(len(panels), width=4.0, height=3.2)
-    for axis, (title, lines) in zip(axes, panels.items(), strict=True):
+    for axis, xlabel, (title, lines) in zip(axes, xlabels, panels.items(), strict=True):
         for (name, (at, values)), (colour, marker, line) in zip(lines.items(), LOOKS, strict=False):
             style = {"color": colour, "marker": marker, "ls": line, "ms": 4, "label": name}
             axis.plot(at, values, **style)
