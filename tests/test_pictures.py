@@ -243,3 +243,21 @@ def test_profiles_draw_one_line_per_map() -> None:
     (axis,) = fig.axes
     assert [line.get_linestyle() for line in axis.lines] == ["-", "--", ":"]
     assert axis.lines[1].get_ydata() == pytest.approx((r**2).numpy())
+
+
+def test_residual_field_draws_what_is_left_and_marks_the_iterate() -> None:
+    x = torch.randn(40, 2, generator=torch.Generator().manual_seed(0))
+    fig = plots.residual_field(x, x, 0.75 * x, [0, 1, 2], [9.0, 3.0, 1.0], 1)
+    field, left = (q for q in fig.axes[0].collections if isinstance(q, Quiver))
+    arrows = [np.stack([np.asarray(q.U), np.asarray(q.V)]) for q in (field, left)]
+    assert arrows[1] == pytest.approx(arrows[0] / 4)
+    marked = fig.axes[1].lines[1]
+    assert np.asarray(marked.get_xydata()) == pytest.approx(np.array([[1.0, 3.0]]))
+
+
+def test_decays_are_lines_on_logarithmic_axes() -> None:
+    fig = plots.decays(
+        {"a": {"one": ([1, 2], [1.0, 0.1]), "two": ([1, 2], [2.0, 1.0])}}, ["k"], True
+    )
+    (axis,) = fig.axes
+    assert (axis.get_xscale(), axis.get_yscale(), len(axis.lines)) == ("log", "log", 2)

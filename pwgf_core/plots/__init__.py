@@ -8,6 +8,7 @@ from .gaussians import gaussian_paths, linear_fields
 from .maps import bent_grid, folds
 from .other_methods import densities, error_against_seconds
 from .potentials import landscapes
+from .relaxed import decays, residual_field
 from .runs import curves, planes
 from .two_metrics import approximations, overfit, relation_diagram
 from .wasserstein_flows import distance_bounds, falling, interpolations
@@ -20,6 +21,7 @@ __all__ = [
     "approximations",
     "bent_grid",
     "curves",
+    "decays",
     "densities",
     "displacement",
     "distance_bounds",
@@ -42,6 +44,7 @@ __all__ = [
     "profiles",
     "proximal_landscape",
     "relation_diagram",
+    "residual_field",
     "rings",
     "snapshots",
     "step_errors",

@@ -7,11 +7,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import torch
 
-from pwgf_core import Explicit, Relaxed, RelaxedMetric
+from pwgf_core import Explicit, Relaxed, RelaxedMetric, minres
 
 
 class Mutation(NamedTuple):
@@ -45,6 +46,8 @@ POROUS, STIFF = "porous_medium", "stiff_problems"
 AGGREGATION = "aggregation_2d"
 
 BILEVEL = "bilevel_scheme"
+
+RELAXED = "relaxed_scheme"
 
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
@@ -385,5 +388,34 @@ MUTATIONS = [
             )
         ),
         slow=True,
+    ),
+    Mutation(RELAXED, "pwgf_core.RelaxedMetric.matvec", "Ĝ/2 in place of Ĝ", scaled(0.5)),
+    Mutation(
+        RELAXED,
+        "pwgf_core.minres",
+        "one iteration too few",
+        lambda right: (
+            lambda f, b, x0=None, tol=None, max_iterations=None: right(
+                f, b, x0, tol, max(1, (max_iterations or len(b)) - 1)
+            )
+        ),
+    ),
+    Mutation(
+        RELAXED,
+        "pwgf_core.least_norm",
+        "one solve, with the kernel part",
+        lambda right: minres,
+    ),
+    Mutation(
+        RELAXED,
+        "pwgf_core.sample_noise",
+        "the error of one sample, not the difference of two",
+        scaled(0.5**0.5),
+    ),
+    Mutation(
+        RELAXED,
+        "pwgf_core.Explicit.parameter_velocity",
+        "the gradient form in place of the velocity form",
+        lambda right: lambda self, *args: right(replace(self, form="gradient"), *args),
     ),
 ]

@@ -16,6 +16,7 @@ from pwgf_core.claims import ClaimError
 @pytest.fixture(autouse=True)
 def no_pictures(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Pictures check nothing; chapters may choose double precision for themselves only."""
+    monkeypatch.chdir(BOOK)  # where notebooks run
     monkeypatch.setattr("pwgf_core.plots.png", lambda figure: b"")
     dtype = torch.get_default_dtype()
     yield
