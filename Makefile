@@ -3,8 +3,6 @@
 
 PYTHON ?= python3
 PORT ?= 8000
-# threads that spin stall a machine that others use, too
-export OMP_WAIT_POLICY ?= passive
 
 VENV := .venv
 BIN := $(VENV)/bin
