@@ -18,7 +18,6 @@ from execute import ordered_models, read_source, stabilise, widget_models
 # Fonts and antialiasing differ a little between machines; a wrong curve differs in many pixels.
 PIXEL_DIFFERENCE, PIXEL_SHARE = 48, 0.0002
 BLOCK, BLOCK_DIFFERENCE = 16, 12
-SHIFTED_SHARE, SHIFTED_BLOCK = 0.003, 6  # edges that moved by part of a pixel
 
 # A computed number of a page and how far a repeated run may miss it: `pwgf_core.claims.number`.
 NUMBER = re.compile(r'(<data class="number" data-repeat="([^"]+)">)([^<]*)')
@@ -46,8 +45,7 @@ def image_difference(stored: bytes, fresh: bytes) -> str | None:
     """What makes two pictures different, or None where they show the same.
 
     They differ when more than 0.02 % of the pixels differ by more than 48 of 255 in a channel,
-    or when the mean over a 16 x 16 block differs by more than 12. Where no block differs by more
-    than 6, up to 0.3 % of the pixels may: edges of bars and curves that moved by part of a pixel.
+    or when the mean over a 16 x 16 block differs by more than 12.
     """
     if stored == fresh:
         return None
@@ -57,8 +55,7 @@ def image_difference(stored: bytes, fresh: bytes) -> str | None:
     difference = a - b
     share = float((np.abs(difference).max(axis=2) > PIXEL_DIFFERENCE).mean())
     block = float(np.abs(block_means(difference)).max())
-    allowed = SHIFTED_SHARE if block <= SHIFTED_BLOCK else PIXEL_SHARE
-    if share > allowed or block > BLOCK_DIFFERENCE:
+    if share > PIXEL_SHARE or block > BLOCK_DIFFERENCE:
         return f"{share:.2%} of the pixels changed, largest change of a block's mean {block:.0f}"
     return None
 
