@@ -290,7 +290,7 @@ def test_the_integrator_belongs_to_the_relaxed_scheme() -> None:
 
 def test_the_panel_says_what_it_cannot_offer() -> None:
     with pytest.raises(ValueError, match="problem must be one of"):
-        widgets.panel("heat", draw)
+        widgets.panel("no_such_problem", draw)
     with pytest.raises(ValueError, match="scheme must be one of"):
         widgets.panel(NAME, draw, scheme="explicit")
     for name in ("viscosity", "h", "layers"):
