@@ -11,9 +11,11 @@ from .bures import (
     lyapunov,
     optimal_matrix,
 )
-from .finite_volume import FiniteVolume1D, FokkerPlanck1D, PorousMedium1D
+from .finite_volume import FiniteVolume1D
+from .fokker_planck_1d import FokkerPlanck1D
 from .gaussian import GaussianSolution, LinearDrift, OrnsteinUhlenbeck
 from .particles import particle_flow, trajectories
+from .porous_medium_1d import PorousMedium1D
 from .projected import ProjectedGaussian, gaussian_proximal_step
 from .separable import Separable
 

@@ -9,6 +9,7 @@ from torch import Generator, Tensor
 
 from ..energies import Energy
 from ..errors import check_choice, check_count
+from ..linalg import Dense, LinearSolver, Minres
 from ..model import Cloud
 from ..transforms import Affine, Compose, Planar, Residual, Transform, TwoLayerReLU
 
@@ -46,6 +47,13 @@ def make_transform(
     default = (8 if name == "planar" else 4) * dim
     planar = Planar(dim, default if layers is None else layers, scale, spread, frame)
     return planar if name == "planar" else Compose(Affine(dim), planar)
+
+
+def small_solver(transform: str, shift: float) -> LinearSolver:
+    """For few parameters: MINRES to the end for affine maps, where Ĝ is regular; else dense."""
+    if transform == "affine":
+        return Minres(tol=1e-12, shift=0.0)
+    return Dense(cutoff=1e-14, shift=shift)
 
 
 def own_frame(energy: Energy, seed: int, dim: int) -> Tensor:

@@ -7,11 +7,10 @@ from torch import Generator
 
 from ..energies import Entropy
 from ..exact import LinearDrift
-from ..linalg import Dense, Minres
 from ..model import PushForward
 from ..reference import Gaussian
 from ..state import Problem
-from .families import make_transform
+from .families import make_transform, small_solver
 
 
 def heat(
@@ -35,9 +34,7 @@ def heat(
         h=0.02,
         samples=2000,
         sampling="matched",
-        solver=Minres(tol=1e-12, shift=0.0)
-        if transform == "affine"
-        else Dense(cutoff=1e-14, shift=1e-7),
+        solver=small_solver(transform, 1e-7),
         exact=LinearDrift(torch.zeros(2), torch.zeros(2, 2)),
         name="heat",
     )

@@ -14,11 +14,11 @@ from torch import Generator, Tensor
 
 from ..energies import Entropy, PorousMedium, Potential
 from ..exact import BarenblattSolution, FokkerPlanck1D
-from ..linalg import Dense, Minres
+from ..linalg import Dense
 from ..model import PushForward
 from ..reference import Barenblatt, Gaussian
 from ..state import Problem
-from .families import TRANSFORMS, make_transform
+from .families import TRANSFORMS, make_transform, small_solver
 
 
 def _fokker_planck(
@@ -162,9 +162,7 @@ def porous_medium_1d(
         h=0.02,
         samples=1000,
         sampling="matched",
-        solver=Minres(tol=1e-12, shift=0.0)
-        if transform == "affine"
-        else Dense(cutoff=1e-14, shift=1e-5 if transform == "relu" else 1e-7),
+        solver=small_solver(transform, 1e-5 if transform == "relu" else 1e-7),
         exact=BarenblattSolution(1, 2.0, 1.0),
         name="porous_medium_1d",
     )

@@ -9,11 +9,11 @@ from ..energies import Entropy, PorousMedium, Potential, QuarticInteraction
 from ..errors import check_choice
 from ..exact import Aggregation2D, BarenblattSolution, FokkerPlanck1D, Separable
 from ..initial import fit_initial
-from ..linalg import Dense, Minres
+from ..linalg import Dense
 from ..model import PushForward
 from ..reference import Barenblatt, Gaussian
 from ..state import Problem
-from .families import make_transform
+from .families import make_transform, small_solver
 
 CENTRE, SPREAD = 1.25, 0.18**0.5  # x⁰ and b/√2 of the slides
 REFERENCES = ("barenblatt", "gaussian")
@@ -90,9 +90,7 @@ def porous_medium_2d(
         h=0.02,
         samples=2000,
         sampling="matched",
-        solver=Minres(tol=1e-12, shift=0.0)
-        if transform == "affine"
-        else Dense(cutoff=1e-14, shift=1e-7),
+        solver=small_solver(transform, 1e-7),
         exact=BarenblattSolution(2, 2.0, 1.0, initial=start),
         initial=initial,
         name="porous_medium_2d",

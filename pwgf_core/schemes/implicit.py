@@ -20,7 +20,9 @@ from ..metrics import (
     largest_eigenvalue,
     positive_part,
 )
+from ..model import Cloud
 from ..state import Info, Problem, State
+from ..transforms.base import Jacobian
 from .explicit import Explicit, equal_step, mean_square
 from .forces import energy_gradient
 
@@ -246,12 +248,10 @@ class LinearlyImplicit:
     ) -> tuple[State, Info]:
         """One step on the sample z, of the largest size up to h that divides `limit`."""
         h = equal_step(self.h, limit)
-        cloud, _ = problem.model.linearize(state.theta, z)
-        hessian = positive_part(problem.energy.hessian(cloud))
 
-        def curved(jacobian: object, v: Tensor | None) -> RelaxedMetric:
-            inner = self.choice(jacobian, v)  # type: ignore[arg-type]
-            return CurvedMetric(inner.jacobian, inner=inner, hessian=hessian, h=h)
+        def curved(jacobian: Jacobian, v: Tensor | None) -> RelaxedMetric:
+            hessian = positive_part(problem.energy.hessian(Cloud(jacobian.x)))
+            return CurvedMetric(jacobian, inner=self.choice(jacobian, v), hessian=hessian, h=h)
 
         step = Explicit(h, "euler", solver=self.solver, metric=curved)
         return step.step(problem, state, z)
