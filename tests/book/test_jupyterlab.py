@@ -204,6 +204,7 @@ def test_stop(panel: Locator) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1000)
 @pytest.mark.parametrize("chapter", WITH_PANEL)
 def test_the_panel_of_a_chapter(
     chapter: str, browser: Browser, address: Callable[[str], str]
