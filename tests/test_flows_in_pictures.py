@@ -55,7 +55,11 @@ def test_menus_choose_the_film_and_the_slider_moves_it(monkeypatch: pytest.Monke
         ({"heat": {}}, ["equation", "parameter"], "choices must hold at least one entry"),
         (FILMS, ["equation"], "menus must label each menu, got no label for"),
         ({"heat": []}, ["equation"], "frames must hold at least one picture"),
-        ({"heat": [b"0"], "gas": [b"0", b"1"]}, ["equation"], r"same number of frames, got \[1, 2\]"),
+        (
+            {"heat": [b"0"], "gas": [b"0", b"1"]},
+            ["equation"],
+            r"same number of frames, got \[1, 2\]",
+        ),
     ],
 )
 def test_the_chooser_says_what_is_wrong(
@@ -91,3 +95,13 @@ def test_particles_in_the_plane_with_their_energy() -> None:
     assert np.asarray(left.lines[0].get_xydata()) == pytest.approx(points.numpy())
     assert left.get_xlim() == (-1.5, 1.5)
     assert np.asarray(right.lines[1].get_xydata())[0] == pytest.approx([0.25, 3.0])
+
+
+def test_projections_beside_the_exact_velocity() -> None:
+    z = torch.tensor([-3.0, -1.0, 1.0])
+    curves = {"exact": (z, z**3), "affine": (z, 2 * z)}
+    left, right = plots.projections(curves, curves, "later").axes
+    assert [line.get_label() for line in left.lines] == ["exact", "affine"]
+    assert left.lines[0].get_linestyle() == "-" != left.lines[1].get_linestyle()
+    assert np.asarray(left.lines[1].get_ydata()).tolist() == [-2.0, 2.0]  # -3 is cut off
+    assert right.get_title() == "later"

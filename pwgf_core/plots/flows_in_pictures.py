@@ -1,8 +1,8 @@
-"""One moment of a flow, on the line or in the plane, beside the fall of its energy."""
+"""One moment of a flow beside the fall of its energy; velocities that models give to particles."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 from matplotlib.axes import Axes
@@ -13,6 +13,7 @@ from ..exact.finite_volume import FiniteVolume1D
 from .base import EXACT, MODEL, OTHER, figure
 
 Curve = tuple[Sequence[float], Sequence[float]]
+Curves = Mapping[str, tuple[Tensor, Tensor]]
 
 
 def flow_on_line(
@@ -62,4 +63,23 @@ def _finish(fig: Figure, left: Axes, right: Axes, t: float, energy: Curve) -> Fi
     now = float(np.interp(t, times, values))
     right.plot([t], [now], "o", color=EXACT)
     right.set(xlabel="time $t$", title=f"energy F = {now:.3f}")
+    return fig
+
+
+def projections(velocities: Curves, densities: Curves, title: str, limit: float = 2.5) -> Figure:
+    """Left velocities of particles z by name, right densities; `exact` is a full line.
+
+    Both map names to a pair of points and values, (n,) each; what lies beyond ± `limit` is cut off.
+    """
+    fig, (left, right) = figure(2, width=3.6, height=3.0)
+    for axis, curves in ((left, velocities), (right, densities)):
+        looks = iter([(OTHER, "--"), (MODEL, ":")])
+        for name, (x, y) in curves.items():
+            colour, line = (EXACT, "-") if name == "exact" else next(looks)
+            inside = x.abs() <= limit
+            axis.plot(x[inside], y[inside], line, color=colour, lw=2.2, label=name)
+        axis.set(xlim=(-limit, limit))
+    left.set(xlabel="$z$", ylabel="$v$", title="velocity at $t=0$")
+    left.legend(fontsize=8)
+    right.set(xlabel="$x$", ylabel="$ρ$", ylim=(0, None), title=title)
     return fig

@@ -91,4 +91,4 @@ def _menu(choices: Choices, menus: Sequence[str], films: list[w.Stack]) -> tuple
     stacks = w.Stack(below, selected_index=0), w.Stack(pictures, selected_index=0)
     for stack in stacks:
         w.jslink((menu, "index"), (stack, "selected_index"))
-    return w.HBox([menu, stacks[0]], layout={"flex_flow": "row wrap"}), stacks[1]
+    return w.VBox([menu, stacks[0]]), stacks[1]
