@@ -42,17 +42,17 @@ def flow_on_line(
     level = np.full(len(particles), bottom)
     left.plot(particles.numpy(), level, "o", color=OTHER, ms=4, label="particles")
     left.set(xlim=limits, ylim=(bottom - 0.06 * top, top), xlabel="$x$")
-    left.legend(fontsize=8, loc="upper right")
+    left.legend(fontsize=8, loc="upper center")
     return _finish(fig, left, right, t, energy)
 
 
-def flow_in_plane(points: Tensor, t: float, energy: Curve, reach: float = 2.0) -> Figure:
+def flow_in_plane(points: Tensor, t: float, energy: Curve, reach: float = 1.6) -> Figure:
     """The particles (n, 2) at time t, and on the right the energy as in `flow_on_line`."""
     fig, (left, right) = figure(2, width=3.4, height=3.0)
     left.plot(points[:, 0], points[:, 1], ".", color=OTHER, ms=4, alpha=0.7, label="particles")
     left.set(xlim=(-reach, reach), ylim=(-reach, reach), xlabel="$x_1$", ylabel="$x_2$")
     left.set_aspect("equal")
-    left.legend(fontsize=8, loc="upper right")
+    left.legend(fontsize=8, loc="upper center")
     return _finish(fig, left, right, t, energy)
 
 

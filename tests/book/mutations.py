@@ -408,8 +408,8 @@ MUTATIONS = [
     Mutation(
         PICTURES,
         "pwgf_core.RelaxedMetric.right_hand_side",
-        "2g in place of g",
-        scaled(2),
+        "0.9 g in place of g",
+        scaled(0.9),
         slow=True,
     ),
     Mutation(RELAXED, "pwgf_core.RelaxedMetric.matvec", "Ĝ/2 in place of Ĝ", scaled(0.5)),
