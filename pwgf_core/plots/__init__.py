@@ -4,6 +4,7 @@ from .aggregation import profiles, rings
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
 from .bilevel import displacement, proximal_landscape, step_errors
 from .densities import free_boundary, graphs
+from .flows_in_pictures import flow_in_plane, flow_on_line, projections
 from .gaussians import gaussian_paths, linear_fields
 from .maps import bent_grid, folds
 from .other_methods import densities, error_against_seconds
@@ -29,6 +30,8 @@ __all__ = [
     "error_against_seconds",
     "falling",
     "figure",
+    "flow_in_plane",
+    "flow_on_line",
     "folds",
     "free_boundary",
     "gaussian_paths",
@@ -42,6 +45,7 @@ __all__ = [
     "png",
     "potential_2d",
     "profiles",
+    "projections",
     "proximal_landscape",
     "relation_diagram",
     "residual_field",

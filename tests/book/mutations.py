@@ -49,6 +49,8 @@ BILEVEL = "bilevel_scheme"
 
 RELAXED = "relaxed_scheme"
 
+PICTURES = "flows_in_pictures"
+
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
     Mutation(
@@ -387,6 +389,27 @@ MUTATIONS = [
                 self, torch.cat([theta[: -(self.dim**2)], 0 * theta[-(self.dim**2) :]]), x
             )
         ),
+        slow=True,
+    ),
+    Mutation(
+        PICTURES,
+        "pwgf_core.FokkerPlanck1D.velocity",
+        "particles that do not diffuse",
+        lambda right: lambda self, x, t: 2 * x - x**3 + 0.25,
+    ),
+    Mutation(PICTURES, "pwgf_core.PorousMedium1D._step", "mass that leaks", scaled(1 - 1e-6)),
+    Mutation(PICTURES, "pwgf_core.QuarticInteraction.value", "no factor ½", scaled(2)),
+    Mutation(
+        PICTURES,
+        "pwgf_core.FiniteVolume1D.dissipation",
+        "half the dissipation",
+        scaled(0.5),
+    ),
+    Mutation(
+        PICTURES,
+        "pwgf_core.RelaxedMetric.right_hand_side",
+        "0.9 g in place of g",
+        scaled(0.9),
         slow=True,
     ),
     Mutation(RELAXED, "pwgf_core.RelaxedMetric.matvec", "Ĝ/2 in place of Ĝ", scaled(0.5)),
