@@ -4,6 +4,7 @@ from .aggregation import profiles, rings
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
 from .bilevel import displacement, proximal_landscape, step_errors
 from .densities import free_boundary, graphs
+from .error_analysis import error_beside_bounds, errors_by_size
 from .gaussians import gaussian_paths, linear_fields
 from .maps import bent_grid, folds
 from .other_methods import densities, error_against_seconds
@@ -27,6 +28,8 @@ __all__ = [
     "distance_bounds",
     "ellipse",
     "error_against_seconds",
+    "error_beside_bounds",
+    "errors_by_size",
     "falling",
     "figure",
     "folds",
