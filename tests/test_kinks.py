@@ -306,4 +306,5 @@ def test_kinks_survive_other_parameters(case: Case) -> None:
         whole = form(energy, *PushForward(case.reference, inner).linearize(theta, z))
         part = form(energy, *PushForward(case.reference, transform).linearize(eta, z))
         assert relative_gap(part, whole[chosen]) < 1e-12  # round-off
-    assert not Reparametrised(Residual(1, 4, "relu"), lambda p: p, torch.zeros(18)).smooth
+    relu = Residual(1, 4, "relu")
+    assert not Reparametrised(relu, lambda p: p, torch.zeros(relu.n_params)).smooth

@@ -276,7 +276,7 @@ def test_errors_are_drawn_beside_their_bounds() -> None:
     )
     assert [np.asarray(line.get_ydata()).tolist() for line in right.lines] == list(lines.values())
     assert right.get_yscale() == "log"
-    sizes = plots.errors_by_size([0.0, 1.0], {"a": {"k = 2": ([0.1, 0.2], [0.2, 0.3])}, "b": {}})
+    sizes = plots.errors_by_size([0.0, 1.0], {"a": {"k = 2": ([0.1, 0.2], [0.2, 0.3])}})
     marked, dashed = sizes.axes[0].lines
     assert np.asarray(dashed.get_ydata()).tolist() == [0.2, 0.3]
     assert marked.get_color() == dashed.get_color()
