@@ -269,7 +269,7 @@ def test_errors_are_drawn_beside_their_bounds() -> None:
     fig = plots.error_beside_bounds(
         law, lambda x: x**2 / 2, law.density(0.0), [0.0, 1.0], lines, "λ = 1"
     )
-    left, right = fig.axes
+    right, left = fig.axes
     assert left.get_title() == "λ = 1, t = 1.0"
     assert np.asarray(left.lines[0].get_ydata()).max() == pytest.approx(
         float(law.density(0.0).max())

@@ -24,24 +24,24 @@ def error_beside_bounds(
     title: str,
     limits: tuple[float, float] = (1e-3, 1e2),
 ) -> Figure:
-    """Left V, ρ_t and the model's density at the last time; right positive numbers over time.
+    """Left positive numbers over time; right V, ρ_t and the model's density at the last time.
 
-    `density` holds the model's density at the cells `flow.x`. On the right each name of `lines` has
-    one number per time, on a logarithmic axis with the given `limits`.
+    On the left each name of `lines` has one number per time, on a logarithmic axis with the given
+    `limits`. `density` holds the model's density at the cells `flow.x`.
     """
     fig, (left, right) = figure(2, width=3.9, height=3.3)
+    for (name, values), (colour, line) in zip(lines.items(), LOOKS, strict=False):
+        left.plot(t, values, line, color=colour, lw=1.8, label=name)
+    _logarithmic(left)
+    left.set(ylim=limits, title="error and bounds")
     x = flow.x.numpy()
     inside = abs(x) < 2.5
-    left.fill_between(x[inside], flow.density(t[-1]).numpy()[inside], color=EXACT, alpha=0.3)
-    left.fill_between([], [], color=EXACT, alpha=0.3, label="$ρ_t$")
-    left.plot(x[inside], density.numpy()[inside], color=MODEL, label="model")
-    left.plot(x[inside], V(flow.x).numpy()[inside], ":", color="#666666", label="$V$")
-    left.set(ylim=(-0.4, 1.2), xlabel="$x$", title=f"{title}, t = {t[-1]:.1f}")
-    left.legend(fontsize=8, loc="upper center", ncols=3)
-    for (name, values), (colour, line) in zip(lines.items(), LOOKS, strict=False):
-        right.plot(t, values, line, color=colour, lw=1.8, label=name)
-    _logarithmic(right)
-    right.set(ylim=limits, title="error and bounds")
+    right.fill_between(x[inside], flow.density(t[-1]).numpy()[inside], color=EXACT, alpha=0.3)
+    right.fill_between([], [], color=EXACT, alpha=0.3, label="$ρ_t$")
+    right.plot(x[inside], density.numpy()[inside], color=MODEL, label="model")
+    right.plot(x[inside], V(flow.x).numpy()[inside], ":", color="#666666", label="$V$")
+    right.set(ylim=(-0.4, 1.2), xlabel="$x$", title=f"{title}, t = {t[-1]:.1f}")
+    right.legend(fontsize=8, loc="upper center", ncols=3)
     return fig
 
 
@@ -51,7 +51,7 @@ def errors_by_size(
     limits: tuple[float, float] = (1e-4, 1e1),
 ) -> Figure:
     """One panel per title: for each name an error (markers) and its bound (dashed) over time."""
-    fig, axes = figure(len(panels), width=3.1, height=3.3)
+    fig, axes = figure(len(panels), width=3.7, height=3.3)
     for axis, (title, pairs) in zip(axes, panels.items(), strict=True):
         for (name, (error, bound)), (colour, mark) in zip(pairs.items(), SIZES, strict=False):
             axis.plot(t, error, mark, color=colour, ms=3, label=name)
