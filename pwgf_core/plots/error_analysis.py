@@ -22,7 +22,7 @@ def error_beside_bounds(
     t: Sequence[float],
     lines: Mapping[str, Sequence[float]],
     title: str,
-    limits: tuple[float, float] = (1e-3, 1e2),
+    limits: tuple[float, float] = (1e-2, 1e2),
 ) -> Figure:
     """Left positive numbers over time; right V, ρ_t and the model's density at the last time.
 
@@ -33,7 +33,7 @@ def error_beside_bounds(
     for (name, values), (colour, line) in zip(lines.items(), LOOKS, strict=False):
         left.plot(t, values, line, color=colour, lw=1.8, label=name)
     _logarithmic(left)
-    left.set(ylim=limits, title="error and bounds")
+    left.set(ylim=limits, title=f"error and bounds, {title}")
     x = flow.x.numpy()
     inside = abs(x) < 2.5
     right.fill_between(x[inside], flow.density(t[-1]).numpy()[inside], color=EXACT, alpha=0.3)
