@@ -4,6 +4,7 @@ from .aggregation import profiles, rings
 from .base import EXACT, MODEL, OTHER, ellipse, figure, png
 from .bilevel import displacement, proximal_landscape, step_errors
 from .densities import free_boundary, graphs
+from .error_analysis import error_beside_bounds, errors_by_size
 from .flows_in_pictures import flow_in_plane, flow_on_line, projections
 from .gaussians import gaussian_paths, linear_fields
 from .maps import bent_grid, folds
@@ -28,6 +29,8 @@ __all__ = [
     "distance_bounds",
     "ellipse",
     "error_against_seconds",
+    "error_beside_bounds",
+    "errors_by_size",
     "falling",
     "figure",
     "flow_in_plane",

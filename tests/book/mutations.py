@@ -51,6 +51,8 @@ RELAXED = "relaxed_scheme"
 
 PICTURES = "flows_in_pictures"
 
+ERRORS = "error_analysis"
+
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
     Mutation(
@@ -440,5 +442,28 @@ MUTATIONS = [
         "pwgf_core.Explicit.parameter_velocity",
         "the gradient form in place of the velocity form",
         lambda right: lambda self, *args: right(replace(self, form="gradient"), *args),
+    ),
+    Mutation(
+        ERRORS,
+        "pwgf_core.misfits",
+        "√δ in place of δ",
+        lambda right: (
+            lambda *args, **options: (found := right(*args, **options))._replace(
+                relaxed=found.relaxed**0.5
+            )
+        ),
+    ),
+    Mutation(
+        ERRORS,
+        "pwgf_core.growth_bound",
+        "λ of the wrong sign",
+        lambda right: lambda t, lam, delta, e0=0.0: right(t, -lam, delta, e0),
+    ),
+    Mutation(
+        ERRORS,
+        "pwgf_core.residual_along",
+        "half of the residual",
+        lambda right: lambda *args: [r / 4 for r in right(*args)],
+        slow=True,
     ),
 ]
