@@ -30,6 +30,13 @@ def scaled(factor: float) -> Callable[[Any], Any]:
     return lambda right: lambda *args, **options: factor * right(*args, **options)
 
 
+def explicit_euler(right: Any) -> Any:
+    """An explicit Euler step in place of the step of a proximal scheme."""
+    return lambda self, problem, state, z, limit=math.inf: Explicit(self.h, "euler").step(
+        problem, state, z, limit
+    )
+
+
 METRIC, PLANCK = "wasserstein_metric", "fokker_planck_10d"
 FLOWS = "wasserstein_flows"
 
@@ -48,6 +55,8 @@ AGGREGATION = "aggregation_2d"
 BILEVEL = "bilevel_scheme"
 
 RELAXED = "relaxed_scheme"
+
+SEEN = "what_we_have_seen"
 
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
@@ -309,11 +318,7 @@ MUTATIONS = [
         STIFF,
         "pwgf_core.LinearlyImplicit.step",
         "the explicit Euler step",
-        lambda right: (
-            lambda self, problem, state, z, limit=math.inf: Explicit(self.h, "euler").step(
-                problem, state, z, limit
-            )
-        ),
+        explicit_euler,
         slow=True,
     ),
     Mutation(
@@ -418,4 +423,27 @@ MUTATIONS = [
         "the gradient form in place of the velocity form",
         lambda right: lambda self, *args: right(replace(self, form="gradient"), *args),
     ),
+    Mutation(
+        PLANCK,
+        "pwgf_core.gaussian_proximal_step",
+        "half the step",
+        lambda right: (
+            lambda sigma, b, h, p, mean, diffusion=1.0: right(sigma, b, h / 2, p, mean, diffusion)
+        ),
+        slow=True,
+    ),
+    Mutation(
+        PLANCK,
+        "pwgf_core.BiLevel.step",
+        "the explicit Euler step",
+        explicit_euler,
+        slow=True,
+    ),
+    Mutation(
+        SEEN,
+        "pwgf_core.growth_bound_along",
+        "a bound a hundredth as large",
+        lambda right: lambda *args: [b / 100 for b in right(*args)],
+    ),
+    Mutation(SEEN, "pwgf_core.BiLevel.step", "the explicit Euler step", explicit_euler),
 ]
