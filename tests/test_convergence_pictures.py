@@ -17,6 +17,9 @@ def test_the_legend_tells_the_slope() -> None:
     assert [axis.get_xlabel() for axis in fig.axes] == ["$h$", "$N$"]
     assert [t.get_text() for t in fig.axes[0].get_xticklabels()] == ["0.025", "0.05", "0.1"]
     assert np.array(fig.axes[0].lines[1].get_ydata()) == pytest.approx([s**2 for s in h])
+    plain = plots.convergence({"steps": first}, ["$h$"], "error", slopes=False).axes[0].get_legend()
+    assert plain is not None
+    assert [text.get_text() for text in plain.get_texts()] == ["Euler", "midpoint"]
 
 
 def test_errors_are_joined_by_dimension() -> None:

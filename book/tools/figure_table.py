@@ -1,8 +1,7 @@
 """Sphinx extension: the directive `figure-table` lists what each chapter shows and what makes it.
 
-The table is made from the executed notebooks in the order of `_toc.yml`, so it has every figure:
-a row has the numbered figures of a chapter, how many widgets and claims it has, the stored results
-that it reads, and the problems that the command line runs, too.
+Its two tables, `chapters` and `problems`, are made from the executed notebooks in the order of
+`_toc.yml`, so that no figure can be missing.
 """
 
 from __future__ import annotations
@@ -88,29 +87,45 @@ def entries() -> Iterator[tuple[str, Entry]]:
             yield name, entry(nbformat.read(path, as_version=4))
 
 
-def table() -> str:
-    """The table in MyST Markdown."""
-    lines = [
-        "| chapter | figures | widgets | claims | reads | also by |",
-        "|---|---|---|---|---|---|",
-    ]
+def markdown(head: list[str], rows: list[list[Any]]) -> str:
+    """A table in MyST Markdown."""
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join("| " + " | ".join(map(str, line)) + " |" for line in lines)
+
+
+def chapters() -> str:
+    """The table of chapters: figures, numbers of widgets and claims, stored files."""
+    rows = []
     for name, row in entries():
         shown = ", ".join(f"{{numref}}`{label}`" for label in row.figures) or "–"
         reads = ", ".join(f"`{place}`" for place in row.reads)
-        runs = ", ".join(f"`run {problem}`" for problem in row.problems)
-        cells = [f"{{doc}}`{name}`", shown, row.widgets or "–", row.claims or "–", reads, runs]
-        lines.append("| " + " | ".join(map(str, cells)) + " |")
-    return "\n".join(lines)
+        rows.append([f"{{doc}}`{name}`", shown, row.widgets or "–", row.claims or "–", reads])
+    return markdown(["chapter", "figures", "widgets", "claims", "reads"], rows)
+
+
+def problems() -> str:
+    """The table of problems by name: the chapters that run them."""
+    users: dict[str, list[str]] = {}
+    for name, row in entries():
+        for problem in row.problems:
+            users.setdefault(problem, []).append(f"{{doc}}`{name}`")
+    rows: list[list[Any]] = [[f"`run {problem}`", ", ".join(users[problem])] for problem in users]
+    return markdown(["command", "used in"], rows)
+
+
+TABLES = {"chapters": chapters, "problems": problems}
 
 
 class FigureTable(SphinxDirective):
-    """The table where the directive stands."""
+    """The table that the argument names, where the directive stands."""
+
+    required_arguments = 1
 
     def run(self) -> list[nodes.Node]:
         for name in contents():
             self.env.note_dependency(str(BOOK / f"{name}.ipynb"))
         place = nodes.container(classes=["figure-table"])
-        text = StringList(table().splitlines(), source=self.env.docname)
+        text = StringList(TABLES[self.arguments[0]]().splitlines(), source=self.env.docname)
         self.state.nested_parse(text, self.content_offset, place)
         return [place]
 

@@ -23,20 +23,22 @@ def convergence(
     panels: Mapping[str, Mapping[str, tuple[Sequence[float], Sequence[float]]]],
     labels: Sequence[str],
     ylabel: str,
+    slopes: bool = True,
 ) -> Figure:
     """Series (x, error) on logarithmic axes, a panel for each title.
 
-    The legend gives the slope of each series, by least squares; `labels` are those of the x axes.
+    With `slopes` the legend gives the slope of each series, by least squares. `labels` are those of
+    the x axes.
     """
     fig, axes = figure(len(panels), width=3.9, height=3.7)
     for axis, (title, series), label in zip(axes, panels.items(), labels, strict=True):
         ticks: set[float] = set()
         for (name, (x, error)), (colour, look) in zip(series.items(), LOOKS, strict=False):
-            slope = f"{convergence_order(x, error):.2f}".replace("-", "−")
-            axis.loglog(x, error, look, color=colour, ms=5, label=f"{name}: {slope}")
+            slope = f": {convergence_order(x, error):.2f}".replace("-", "−") if slopes else ""
+            axis.loglog(x, error, look, color=colour, ms=5, label=name + slope)
             ticks.update(x)
         axis.set_xticks(sorted(ticks), [f"{s:g}" for s in sorted(ticks)], fontsize=8)
         axis.minorticks_off()
         axis.set(xlabel=label, ylabel=ylabel, title=title)
-        axis.legend(title="slope", fontsize=8, title_fontsize=8)
+        axis.legend(title="slope" if slopes else None, fontsize=8, title_fontsize=8)
     return fig

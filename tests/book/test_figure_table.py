@@ -11,14 +11,14 @@ from nbformat import NotebookNode
 from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from execute import BOOK, ROOT
-from figure_table import contents, entries, entry, figures, table, unnamed
+from figure_table import TABLES, chapters, contents, entries, entry, figures, problems, unnamed
 from pwgf_core.__main__ import parser
 from pwgf_core.problems import PROBLEMS
 
 PAGE = (BOOK / "reproducing.md").read_text(encoding="utf-8")
 NOTEBOOKS = sorted(BOOK.glob("*.ipynb"))
 rows = cache(lambda: dict(entries()))
-lines = cache(lambda: table().splitlines())
+lines = cache(lambda: chapters().splitlines())
 
 
 def picture(name: str | None) -> NotebookNode:
@@ -60,6 +60,12 @@ def test_stored_files_are_on_the_page_and_read() -> None:
     reads = {place for row in rows().values() for place in row.reads}
     assert reads <= stored
     assert stored - reads <= {"data/ornstein_uhlenbeck_jko.json"}  # read by method_cases.py
+
+
+def test_both_tables_are_on_the_page() -> None:
+    assert re.findall(r"^```\{figure-table\} (\w+)$", PAGE, re.MULTILINE) == list(TABLES)
+    used = {problem for row in rows().values() for problem in row.problems}
+    assert set(re.findall(r"^\| `run (\w+)` \|", problems(), re.MULTILINE)) == used
 
 
 def test_commands_exist() -> None:
