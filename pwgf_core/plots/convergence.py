@@ -7,16 +7,9 @@ from collections.abc import Mapping, Sequence
 from matplotlib.figure import Figure
 
 from ..diagnostics import convergence_order
-from .base import EXACT, MODEL, OTHER, figure
+from .base import MODEL, OTHER, figure
 
-LOOKS = [
-    (MODEL, "o-"),
-    (EXACT, "s-"),
-    (OTHER, "^-"),
-    ("#56B4E9", "o--"),
-    ("#E69F00", "s--"),
-    ("#CC79A7", "^--"),
-]
+LOOKS = [(MODEL, "o-"), (OTHER, "s-"), ("#CC79A7", "^-"), ("#56B4E9", "D-")]  # as in `curves`
 
 
 def convergence(
