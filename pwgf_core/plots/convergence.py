@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import NullLocator
 
 from ..diagnostics import convergence_order
 from .base import MODEL, OTHER, figure
@@ -31,7 +32,7 @@ def convergence(
             axis.loglog(x, error, look, color=colour, ms=5, label=name + slope)
             ticks.update(x)
         axis.set_xticks(sorted(ticks), [f"{s:g}" for s in sorted(ticks)], fontsize=8)
-        axis.minorticks_off()
+        axis.xaxis.set_minor_locator(NullLocator())
         axis.set(xlabel=label, ylabel=ylabel, title=title)
         axis.legend(title="slope" if slopes else None, fontsize=8, title_fontsize=8)
     return fig
