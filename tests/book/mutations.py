@@ -53,6 +53,16 @@ PICTURES = "flows_in_pictures"
 
 ERRORS = "error_analysis"
 
+
+def explicit_euler(right: Any) -> Any:
+    """An explicit Euler step in place of the step of a proximal scheme."""
+    return lambda self, problem, state, z, limit=math.inf: Explicit(self.h, "euler").step(
+        problem, state, z, limit
+    )
+
+
+SEEN = "what_we_have_seen"
+
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
     Mutation(
@@ -466,4 +476,34 @@ MUTATIONS = [
         lambda right: lambda *args: [r / 4 for r in right(*args)],
         slow=True,
     ),
+    Mutation(
+        STIFF,
+        "pwgf_core.LinearlyImplicit.step",
+        "the explicit Euler step",
+        explicit_euler,
+        slow=True,
+    ),
+    Mutation(
+        PLANCK,
+        "pwgf_core.gaussian_proximal_step",
+        "half the step",
+        lambda right: (
+            lambda sigma, b, h, p, mean, diffusion=1.0: right(sigma, b, h / 2, p, mean, diffusion)
+        ),
+        slow=True,
+    ),
+    Mutation(
+        PLANCK,
+        "pwgf_core.BiLevel.step",
+        "the explicit Euler step",
+        explicit_euler,
+        slow=True,
+    ),
+    Mutation(
+        SEEN,
+        "pwgf_core.growth_bound_along",
+        "a bound a hundredth as large",
+        lambda right: lambda *args: [b / 100 for b in right(*args)],
+    ),
+    Mutation(SEEN, "pwgf_core.BiLevel.step", "the explicit Euler step", explicit_euler),
 ]
