@@ -6,6 +6,7 @@ from .bilevel import displacement, proximal_landscape, step_errors
 from .densities import free_boundary, graphs
 from .gaussians import gaussian_paths, linear_fields
 from .maps import bent_grid, folds
+from .metric_comparison import mode_factors, rival_laws
 from .other_methods import densities, error_against_seconds
 from .potentials import landscapes
 from .relaxed import decays, residual_field
@@ -37,6 +38,7 @@ __all__ = [
     "landscapes",
     "linear_fields",
     "marginal",
+    "mode_factors",
     "overfit",
     "planes",
     "png",
@@ -46,6 +48,7 @@ __all__ = [
     "relation_diagram",
     "residual_field",
     "rings",
+    "rival_laws",
     "snapshots",
     "step_errors",
     "sweep",

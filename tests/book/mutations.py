@@ -49,6 +49,8 @@ BILEVEL = "bilevel_scheme"
 
 RELAXED = "relaxed_scheme"
 
+AGAINST = "g_against_ghat"
+
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
     Mutation(
@@ -417,5 +419,37 @@ MUTATIONS = [
         "pwgf_core.Explicit.parameter_velocity",
         "the gradient form in place of the velocity form",
         lambda right: lambda self, *args: right(replace(self, form="gradient"), *args),
+    ),
+    Mutation(
+        AGAINST,
+        "pwgf_core.GradientFields.project",
+        "no projection",
+        lambda right: lambda self, field: field,
+    ),
+    Mutation(
+        AGAINST,
+        "pwgf_core.exact.ProjectedGaussian._rate",
+        "the relaxed flow for both metrics",
+        lambda right: lambda self, matrix: self._free * (self._field(matrix) @ matrix),
+    ),
+    Mutation(AGAINST, "pwgf_core.exact.ProjectedGaussian.misfits", "the roots of the misfits",
+        lambda right: lambda self, t: tuple(d**0.5 for d in right(self, t))),
+    Mutation(
+        AGAINST,
+        "pwgf_core.BiLevel.metric",
+        "Ĝ in place of G",
+        lambda right: property(lambda self: Relaxed()),
+        slow=True,
+    ),
+    Mutation(
+        AGAINST,
+        "pwgf_core.ImplicitRelaxed.step",
+        "the explicit Euler step",
+        lambda right: (
+            lambda self, problem, state, z, limit=math.inf: Explicit(self.h, "euler").step(
+                problem, state, z, limit
+            )
+        ),
+        slow=True,
     ),
 ]
