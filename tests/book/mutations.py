@@ -432,8 +432,12 @@ MUTATIONS = [
         "the relaxed flow for both metrics",
         lambda right: lambda self, matrix: self._free * (self._field(matrix) @ matrix),
     ),
-    Mutation(AGAINST, "pwgf_core.exact.ProjectedGaussian.misfits", "the roots of the misfits",
-        lambda right: lambda self, t: tuple(d**0.5 for d in right(self, t))),
+    Mutation(
+        AGAINST,
+        "pwgf_core.exact.ProjectedGaussian.misfits",
+        "the roots of the misfits",
+        lambda right: lambda self, t: tuple(d**0.5 for d in right(self, t)),
+    ),
     Mutation(
         AGAINST,
         "pwgf_core.BiLevel.metric",
