@@ -4,6 +4,8 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
+from matplotlib.patches import Ellipse
 
 from pwgf_core import plots
 
@@ -15,16 +17,16 @@ def test_ellipses_and_errors_have_the_same_colour() -> None:
     errors = {"a": [0.0, 1.0, 0.5], "b": [0.0, 0.2, 0.1]}
     fig = plots.rival_laws((ZERO, EYE), laws, [0.0, 0.5, 1.0], errors, 1)
     left, right = fig.axes
-    widths = [patch.width for patch in left.patches]
+    patches = [patch for patch in left.patches if isinstance(patch, Ellipse)]
+    widths = [patch.get_width() for patch in patches]
     assert widths == pytest.approx([3.0, 6.0, 3.0])  # 1½ σ on both sides
-    assert tuple(left.patches[2].center) == (1.0, 1.0)
+    assert patches[2].get_center() == (1.0, 1.0)
     assert left.get_title() == "$t=0.50$"
-    marks = [line for line in right.lines if len(line.get_xdata()) == 1]
+    marks = [line for line in right.lines if len(np.array(line.get_xydata())) == 1]
     points = [tuple(np.array(line.get_xydata())[0]) for line in marks]
     assert points == [(0.5, 1.0), (0.5, 0.2)]
-    for patch, mark in zip(left.patches[1:], marks, strict=True):
-        edge = plt.matplotlib.colors.to_hex(patch.get_edgecolor())
-        assert edge == plt.matplotlib.colors.to_hex(mark.get_color())
+    for patch, mark in zip(patches[1:], marks, strict=True):
+        assert to_hex(patch.get_edgecolor()) == to_hex(mark.get_color())
     assert not plt.get_fignums()
 
 
@@ -33,9 +35,10 @@ def test_factors_are_drawn_as_lines_and_marks() -> None:
     lines = {"a": (1 - 3 * h).abs(), "b": 1 / (1 + h)}
     marks = {"a": ([0.5, 1.0], [0.5, 2.0]), "b": ([0.5], [2 / 3])}
     (axis,) = plots.mode_factors(h, lines, marks).axes
-    drawn = [line for line in axis.lines if len(line.get_xdata())]
-    assert [len(line.get_xdata()) for line in drawn] == [11, 2, 11, 1]
+    drawn = [line for line in axis.lines if np.array(line.get_xydata()).size]
+    assert [len(np.array(line.get_xydata())) for line in drawn] == [11, 2, 11, 1]
     assert np.array(drawn[1].get_ydata()) == pytest.approx([0.5, 2.0])
     assert axis.get_ylim() == pytest.approx((0, 2.4))  # a fifth above the largest mark
-    labels = [text.get_text() for text in axis.get_legend().get_texts()]
-    assert labels == ["a", "b"]
+    legend = axis.get_legend()
+    assert legend is not None
+    assert [text.get_text() for text in legend.get_texts()] == ["a", "b"]

@@ -443,7 +443,6 @@ MUTATIONS = [
         "pwgf_core.BiLevel.metric",
         "Ĝ in place of G",
         lambda right: property(lambda self: Relaxed()),
-        slow=True,
     ),
     Mutation(
         AGAINST,
@@ -454,6 +453,5 @@ MUTATIONS = [
                 problem, state, z, limit
             )
         ),
-        slow=True,
     ),
 ]
