@@ -9,6 +9,7 @@ from .error_analysis import error_beside_bounds, errors_by_size
 from .flows_in_pictures import flow_in_plane, flow_on_line, projections
 from .gaussians import gaussian_paths, linear_fields
 from .maps import bent_grid, folds
+from .metric_comparison import mode_factors, rival_laws
 from .other_methods import densities, error_against_seconds
 from .overview import error_against_dimension
 from .potentials import landscapes
@@ -47,6 +48,7 @@ __all__ = [
     "landscapes",
     "linear_fields",
     "marginal",
+    "mode_factors",
     "overfit",
     "planes",
     "png",
@@ -57,6 +59,7 @@ __all__ = [
     "relation_diagram",
     "residual_field",
     "rings",
+    "rival_laws",
     "snapshots",
     "step_errors",
     "sweep",

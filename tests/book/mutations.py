@@ -63,6 +63,8 @@ def explicit_euler(right: Any) -> Any:
 
 SEEN = "what_we_have_seen"
 
+AGAINST = "g_against_ghat"
+
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
     Mutation(
@@ -506,4 +508,38 @@ MUTATIONS = [
         lambda right: lambda *args: [b / 100 for b in right(*args)],
     ),
     Mutation(SEEN, "pwgf_core.BiLevel.step", "the explicit Euler step", explicit_euler),
+    Mutation(
+        AGAINST,
+        "pwgf_core.GradientFields.project",
+        "no projection",
+        lambda right: lambda self, field: field,
+    ),
+    Mutation(
+        AGAINST,
+        "pwgf_core.exact.ProjectedGaussian._rate",
+        "the relaxed flow for both metrics",
+        lambda right: lambda self, matrix: self._free * (self._field(matrix) @ matrix),
+    ),
+    Mutation(
+        AGAINST,
+        "pwgf_core.exact.ProjectedGaussian.misfits",
+        "the roots of the misfits",
+        lambda right: lambda self, t: tuple(d**0.5 for d in right(self, t)),
+    ),
+    Mutation(
+        AGAINST,
+        "pwgf_core.BiLevel.metric",
+        "Ĝ in place of G",
+        lambda right: property(lambda self: Relaxed()),
+    ),
+    Mutation(
+        AGAINST,
+        "pwgf_core.ImplicitRelaxed.step",
+        "the explicit Euler step",
+        lambda right: (
+            lambda self, problem, state, z, limit=math.inf: Explicit(self.h, "euler").step(
+                problem, state, z, limit
+            )
+        ),
+    ),
 ]
