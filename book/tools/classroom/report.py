@@ -1,0 +1,90 @@
+"""The table of points: one row for each student and assignment."""
+
+import csv
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import nbformat
+from nbgrader.api import Gradebook, SubmittedNotebook
+
+COLUMNS = (
+    "student assignment questions automatic automatic_max manual manual_max total state note"
+).split()
+FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@dataclass
+class Row:
+    """One line of the table; `manual` is empty until every answer is marked."""
+
+    student: str
+    assignment: str
+    questions: str = ""
+    automatic: float = 0.0
+    automatic_max: float = 0.0
+    manual: float | str = ""
+    manual_max: float = 0.0
+    total: float = 0.0
+    state: str = "not graded"
+    note: str = ""
+
+    def cells(self) -> list[str]:
+        """Texts that a spreadsheet does not take for formulas."""
+        values = [getattr(self, name) for name in COLUMNS]
+        texts = [f"{value:g}" if isinstance(value, float) else str(value) for value in values]
+        return [f"'{text}" if text.startswith(FORMULA) else text for text in texts]
+
+
+def row(submitted: SubmittedNotebook, note: str) -> Row:
+    """The row of a graded notebook."""
+    by_hand = {cell.name for cell in submitted.notebook.solution_cells}
+    manual = [grade for grade in submitted.grades if grade.name in by_hand]
+    automatic = [grade for grade in submitted.grades if grade.name not in by_hand]
+    automatic.sort(key=lambda grade: grade.name)
+    marked = [g.manual_score if g.manual_score is not None else g.auto_score for g in manual]
+    waiting = any(grade.needs_manual_grade for grade in submitted.grades) or None in marked
+    return Row(
+        student=submitted.student.id,
+        assignment=submitted.assignment.name,
+        questions="; ".join(
+            f"{g.name.removeprefix('check-')} {g.auto_score or 0:g}/{g.max_score:g}"
+            for g in automatic
+        ),
+        automatic=float(sum(grade.auto_score or 0 for grade in automatic)),
+        automatic_max=float(sum(grade.max_score for grade in automatic)),
+        manual="" if waiting else float(sum(marked)),
+        manual_max=float(sum(grade.max_score for grade in manual)),
+        total=float(submitted.score),
+        state="needs marking" if waiting else "graded",
+        note=note,
+    )
+
+
+def notes(course: Path, student: str, assignment: str) -> list[str]:
+    """What the grader noted in the graded notebook."""
+    path = course / "autograded" / student / assignment / f"{assignment}.ipynb"
+    if not path.exists():
+        return ["the graded notebook is missing"]
+    return nbformat.read(path, as_version=4).metadata.get("pwgf", {}).get("notes", [])
+
+
+def rows(course: Path) -> list[Row]:
+    """The rows of everything in the gradebook of the folder `course`."""
+    made = []
+    with Gradebook(f"sqlite:///{course.resolve() / 'gradebook.db'}") as book:
+        for assignment in book.assignments:
+            for submission in book.assignment_submissions(assignment.name):
+                (notebook,) = submission.notebooks
+                found = notes(course, submission.student.id, assignment.name)
+                made.append(row(notebook, "; ".join(found)))
+    return made
+
+
+def write(target: Path, table: Iterable[Row]) -> None:
+    """Write the table as CSV, ordered by assignment and student."""
+    with target.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(COLUMNS)
+        for each in sorted(table, key=lambda row: (row.assignment, row.student)):
+            writer.writerow(each.cells())
