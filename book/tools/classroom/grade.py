@@ -2,9 +2,11 @@
 
 import shutil
 import time
+import warnings
 from pathlib import Path
 
 import nbformat
+from sqlalchemy.exc import SAWarning
 
 from . import report
 from .course import api, names, prepare, release
@@ -24,7 +26,9 @@ def enter(course: Path, submission: Submission) -> None:
 def autograde(course: Path, submission: Submission, secret: list[Path]) -> str:
     """Grade one submission; what nbgrader said if it failed, else ""."""
     enter(course, submission)
-    result = api(course, secret).autograde(submission.assignment, submission.student)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", SAWarning)  # of nbgrader's own queries
+        result = api(course, secret).autograde(submission.assignment, submission.student)
     if result["success"]:
         return ""
     lines = str(result.get("log") or result.get("error") or "").strip().splitlines()
