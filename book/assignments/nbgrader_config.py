@@ -4,7 +4,6 @@ import sys
 from pathlib import Path
 
 from nbgrader.preprocessors import CheckCellMetadata, LimitOutput, SaveAutoGrades
-from nbgrader.server_extensions.formgrader import handlers
 
 HERE = Path(__file__).parent
 sys.path.insert(0, str(HERE.parent / "tools"))
@@ -32,6 +31,5 @@ c.Autograde.autograde_preprocessors = [
 c.ClearSolutions.code_stub = {"python": 'raise NotImplementedError("your answer")'}
 c.ClearSolutions.text_stub = "*Your answer.*"
 
-# MathJax from the book in place of a CDN.
-c.HTMLExporter.extra_template_basedirs = [str(HERE / "templates"), handlers.template_path]
+# The formgrader's page loads this MathJax, see jupyter/nbconvert/templates/base.
 c.ServerApp.extra_static_paths = [str(HERE.parent / "_static" / "vendor")]

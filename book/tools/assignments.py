@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 
 from classroom import report
-from classroom.course import ASSIGNMENTS
+from classroom.course import ASSIGNMENTS, use_own_programs
 from classroom.grade import grade
 from classroom.release import write_release
 
@@ -19,13 +19,14 @@ ROOT = Path(__file__).parents[2]
 RELEASE = ROOT / "_build" / "assignments"
 
 
-def formgrader(course: Path, port: int, browser: bool) -> None:
+def formgrader(course: Path, options: list[str]) -> None:
     """Become a JupyterLab in the course folder, with the settings of book/assignments."""
     os.environ["JUPYTER_CONFIG_PATH"] = str(ASSIGNMENTS)
+    os.environ["JUPYTER_PATH"] = str(ASSIGNMENTS / "jupyter")  # its templates come first
+    use_own_programs()
     os.chdir(course)
     command = [sys.executable, "-m", "jupyterlab", f"--config={ASSIGNMENTS / 'nbgrader_config.py'}"]
-    command += [f"--ServerApp.root_dir={course.resolve()}", f"--ServerApp.port={port}"]
-    command += ["--ip=127.0.0.1", "--ServerApp.base_url=/"] + ["--no-browser"] * (not browser)
+    command += [f"--ServerApp.root_dir={Path.cwd()}", "--ip=127.0.0.1", *options]
     os.execv(sys.executable, command)
 
 
@@ -39,8 +40,7 @@ def main() -> None:
     grading.add_argument("folder", type=Path)
     commands.add_parser("table", help="write grades.csv from the gradebook, after marking by hand")
     forms = commands.add_parser("formgrader", help="open JupyterLab for marking by hand")
-    forms.add_argument("--port", type=int, default=8888)
-    forms.add_argument("--no-browser", action="store_true")
+    forms.add_argument("options", nargs=argparse.REMAINDER, help="options for JupyterLab, after --")
     options = parser.parse_args()
 
     if options.command == "release":
@@ -60,7 +60,7 @@ def main() -> None:
         report.write(options.course / "grades.csv", report.rows(options.course))
         print(options.course / "grades.csv")
     else:
-        formgrader(options.course, options.port, not options.no_browser)
+        formgrader(options.course, [text for text in options.options if text != "--"])
 
 
 if __name__ == "__main__":
