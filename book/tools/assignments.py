@@ -22,7 +22,8 @@ RELEASE = ROOT / "_build" / "assignments"
 def formgrader(course: Path, options: list[str]) -> None:
     """Become a JupyterLab in the course folder, with the settings of book/assignments."""
     os.environ["JUPYTER_CONFIG_PATH"] = str(ASSIGNMENTS)
-    os.environ["JUPYTER_PATH"] = str(ASSIGNMENTS / "jupyter")  # its templates come first
+    paths = [str(ASSIGNMENTS / "jupyter"), os.environ.get("JUPYTER_PATH", "")]
+    os.environ["JUPYTER_PATH"] = os.pathsep.join(filter(None, paths))  # the first has templates
     use_own_programs()
     os.chdir(course)
     command = [sys.executable, "-m", "jupyterlab", f"--config={ASSIGNMENTS / 'nbgrader_config.py'}"]

@@ -12,13 +12,14 @@ then gives the contents of answer cells:
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 
 import pytest
 import torch
-from nbformat import NotebookNode, from_dict
+from nbformat import NotebookNode
 
 from classroom.execute import kind
 
@@ -67,7 +68,7 @@ def points(notebook: NotebookNode) -> dict[str, float]:
 
 def replaced(notebook: NotebookNode, cells: dict[str, str]) -> NotebookNode:
     """A copy of a notebook with other contents in the cells named."""
-    copy: NotebookNode = from_dict(notebook)
+    copy = deepcopy(notebook)
     missing = cells.keys() - {grade_id(cell) for cell in copy.cells}
     assert not missing, f"no cells {sorted(missing)}"
     for cell in copy.cells:

@@ -47,16 +47,28 @@ def without_tests(notebook: NotebookNode) -> NotebookNode:
 
 def mark(name: str) -> dict[str, object]:
     """What a student could write into a cell's metadata."""
-    return dict(grade=True, grade_id=name, locked=True, points=100, schema_version=3, solution=False)
+    return {
+        "grade": True,
+        "grade_id": name,
+        "locked": True,
+        "points": 100,
+        "schema_version": 3,
+        "solution": False,
+    }
 
 
 @pytest.fixture(scope="module")
-def graded(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> tuple[Path, dict[str, dict[str, str]]]:
+def graded(
+    tmp_path_factory: pytest.TempPathFactory, prepared: Path
+) -> tuple[Path, dict[str, dict[str, str]]]:
     """The course folder and the rows of grades.csv, by student."""
     folder, place = tmp_path_factory.mktemp("submissions"), tmp_path_factory.mktemp("grading")
     release, solved = course.release(prepared, NAME), course.notebook(NAME)
     full = handed_in(solved, release)
-    students = {path.stem: handed_in(replaced(solved, parse(path.read_text()).cells), release) for path in HOSTILE}
+    students = {
+        path.stem: handed_in(replaced(solved, parse(path.read_text()).cells), release)
+        for path in HOSTILE
+    }
     students |= {"deletes_tests": without_tests(full), "untouched": release}
     students |= {"honest": replaced(full, {"two-maps": TEXT})}
     for student, notebook in students.items():
@@ -72,7 +84,7 @@ def graded(tmp_path_factory: pytest.TempPathFactory, prepared: Path) -> tuple[Pa
     with pytest.MonkeyPatch.context() as patch:
         normal = course.settings()
         normal.LimitedExecute.update(LIMITS)
-        patch.setattr(course, "settings", lambda: normal.copy())
+        patch.setattr(course, "settings", normal.copy)
         start = time.monotonic()
         grade(place, folder)
         print(f"{len(students) + 3} submissions in {time.monotonic() - start:.0f} s")
@@ -148,7 +160,8 @@ def test_marks_by_hand_reach_the_table_and_stay(graded: Graded) -> None:
     place, _ = graded
     with Gradebook(f"sqlite:///{place / 'gradebook.db'}") as book:
         mark = book.find_grade("two-maps", NAME, NAME, "honest")
-        mark.manual_score, mark.needs_manual_grade = 4.0, False
+        for field, value in (("manual_score", 4.0), ("needs_manual_grade", False)):
+            setattr(mark, field, value)
         book.db.commit()
     (row,) = (row for row in report.rows(place) if row.student == "honest")
     assert (row.automatic, row.manual, row.total, row.state) == (15, 4, 19, "graded")

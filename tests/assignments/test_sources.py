@@ -1,4 +1,4 @@
-"""Every assignment: the solution gets all points, the student version none, and hides what it must."""
+"""The solution gets all points, the student version none, and it hides what it must."""
 
 import re
 import zipfile

@@ -52,7 +52,9 @@ def server(marked_course: Path, tmp_path_factory: pytest.TempPathFactory) -> Ite
     command = [sys.executable, str(tool), "--course", str(marked_course), "formgrader"]
     names = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     own = {name: str(home / name.lower()) for name in names}
-    own |= {name: str(home / "lab") for name in ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")}
+    own |= {
+        name: str(home / "lab") for name in ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+    }
     with log.open("wb") as out:
         process = subprocess.Popen(
             [*command, "--", f"--port={port}", "--no-browser", "--allow-root"],

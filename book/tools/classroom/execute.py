@@ -5,7 +5,6 @@ work in another process, in an empty folder.
 """
 
 import importlib.util
-import os
 import shutil
 import sys
 import tempfile
@@ -38,7 +37,8 @@ def error(name: str, text: str) -> dict[str, Any]:
 def library() -> Path:
     """The folder of `pwgf_core`, found without importing it."""
     spec = importlib.util.find_spec("pwgf_core")
-    assert spec is not None and spec.origin is not None
+    assert spec is not None
+    assert spec.origin is not None
     return Path(spec.origin).parent
 
 
@@ -103,6 +103,6 @@ class LimitedExecute(NbGraderPreprocessor):
         with out.open("rb") as file:
             data = file.read(4 * self.output_characters)
         text = data.decode("utf-8", "replace")[: self.output_characters]
-        if os.path.getsize(out) > len(text.encode()):
+        if out.stat().st_size > len(text.encode()):
             text += "\n... cut by the grader ..."
         return [{"output_type": "stream", "name": "stdout", "text": text}] if text else []

@@ -4,13 +4,24 @@ import csv
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import nbformat
+from nbformat import NotebookNode
 from nbgrader.api import Gradebook, SubmittedNotebook
 
-COLUMNS = (
-    "student assignment questions automatic automatic_max manual manual_max total state note"
-).split()
+COLUMNS = [
+    "student",
+    "assignment",
+    "questions",
+    "automatic",
+    "automatic_max",
+    "manual",
+    "manual_max",
+    "total",
+    "state",
+    "note",
+]
 FORMULA = ("=", "+", "-", "@", "\t", "\r")
 
 
@@ -36,13 +47,22 @@ class Row:
         return [f"'{text}" if text.startswith(FORMULA) else text for text in texts]
 
 
-def row(submitted: SubmittedNotebook, note: str) -> Row:
-    """The row of a graded notebook."""
+def row(submitted: SubmittedNotebook, graded: NotebookNode | None) -> Row:
+    """The row of a notebook: its points in the gradebook, order and notes from `graded`."""
+    order = (
+        [cell.metadata.get("nbgrader", {}).get("grade_id") for cell in graded.cells]
+        if graded
+        else []
+    )
+    notes = (
+        graded.metadata.get("pwgf", {}).get("notes", []) if graded else ["the notebook is missing"]
+    )
     by_hand = {cell.name for cell in submitted.notebook.solution_cells}
     manual = [grade for grade in submitted.grades if grade.name in by_hand]
     automatic = [grade for grade in submitted.grades if grade.name not in by_hand]
-    automatic.sort(key=lambda grade: grade.name)
-    marked = [g.manual_score if g.manual_score is not None else g.auto_score for g in manual]
+    if graded:
+        automatic.sort(key=lambda grade: order.index(grade.name))
+    marked: list[Any] = [g.auto_score if g.manual_score is None else g.manual_score for g in manual]
     waiting = any(grade.needs_manual_grade for grade in submitted.grades) or None in marked
     return Row(
         student=submitted.student.id,
@@ -57,16 +77,14 @@ def row(submitted: SubmittedNotebook, note: str) -> Row:
         manual_max=float(sum(grade.max_score for grade in manual)),
         total=float(submitted.score),
         state="needs marking" if waiting else "graded",
-        note=note,
+        note="; ".join(notes),
     )
 
 
-def notes(course: Path, student: str, assignment: str) -> list[str]:
-    """What the grader noted in the graded notebook."""
+def graded_notebook(course: Path, student: str, assignment: str) -> NotebookNode | None:
+    """The notebook as it was run, or None."""
     path = course / "autograded" / student / assignment / f"{assignment}.ipynb"
-    if not path.exists():
-        return ["the graded notebook is missing"]
-    return nbformat.read(path, as_version=4).metadata.get("pwgf", {}).get("notes", [])
+    return nbformat.read(path, as_version=4) if path.exists() else None
 
 
 def rows(course: Path) -> list[Row]:
@@ -76,8 +94,8 @@ def rows(course: Path) -> list[Row]:
         for assignment in book.assignments:
             for submission in book.assignment_submissions(assignment.name):
                 (notebook,) = submission.notebooks
-                found = notes(course, submission.student.id, assignment.name)
-                made.append(row(notebook, "; ".join(found)))
+                graded = graded_notebook(course, submission.student.id, str(assignment.name))
+                made.append(row(notebook, graded))
     return made
 
 

@@ -10,6 +10,7 @@ In come {"id", "kind": "state" | "setup" | "check",
 """
 
 import contextlib
+import linecache
 import os
 import resource
 import sys
@@ -24,8 +25,9 @@ from IPython.utils.capture import capture_output
 from traitlets.config import Config
 
 import pwgf_core.self_check  # noqa: F401  # loaded before any answer, so that it can be restored
-from classroom.guard import Guard, Originals
+from classroom.guard import Guard
 from classroom.messages import receive, send
+from classroom.originals import Originals
 
 MIB = 2**20
 FINISHED, CHECKED = 77, 78  # exit status of a state that was told to end, and of a check
@@ -76,6 +78,8 @@ class Notebook:
         space["__builtins__"] = __builtins__
         code = [compile(text, "<setup>", "exec") for text in self.setup]
         code.append(compile(source, "<check>", "exec"))
+        lines = source.splitlines(keepends=True)
+        linecache.cache["<check>"] = (len(source), None, lines, "<check>")  # for tracebacks
         try:
             for part in code:
                 exec(part, space)

@@ -84,9 +84,7 @@ class Session:
                 os.kill(pid, signal.SIGKILL)
         self._process.communicate()
 
-    def run(
-        self, kind: str, source: str, out: Path, seconds: float
-    ) -> list[dict[str, Any]]:
+    def run(self, kind: str, source: str, out: Path, seconds: float) -> list[dict[str, Any]]:
         """Outputs of a cell, which prints to the file `out`; a failure is an error among them.
 
         Raises `SessionError` if it took too long, its process died, or no process is left.

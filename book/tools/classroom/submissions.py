@@ -1,6 +1,6 @@
 """Find what students handed in, and put their answers into a fresh copy of the assignment."""
 
-import json
+import copy
 import re
 import zipfile
 from dataclasses import dataclass, field
@@ -53,7 +53,9 @@ def unpack(archive: Path) -> list[tuple[str, bytes]]:
                     parts.append((PurePosixPath(entry.filename).stem, file.read(LARGEST + 1)))
             return parts
     except (OSError, zipfile.BadZipFile, RuntimeError, NotImplementedError) as trouble:
-        raise ValueError(f"not a zip file that can be opened ({type(trouble).__name__})") from trouble
+        raise ValueError(
+            f"not a zip file that can be opened ({type(trouble).__name__})"
+        ) from trouble
 
 
 def files(path: Path) -> list[tuple[str, bytes]]:
@@ -133,7 +135,7 @@ def answers(notebook: NotebookNode) -> dict[str, list[str]]:
 
 def merge(release: NotebookNode, submission: Submission) -> NotebookNode:
     """The student version with the answers of the submission, and nothing else of it."""
-    merged: NotebookNode = nbformat.from_dict(json.loads(json.dumps(release)))
+    merged = copy.deepcopy(release)
     notes = list(submission.notes)
     given = answers(submission.notebook) if submission.notebook is not None else None
     for cell in merged.cells:
