@@ -73,7 +73,7 @@ class Guard:
             raise PermissionError(f"not allowed in an answer: {event}")
         if event == "open":
             self._open(args[0], args[2])
-        elif event in LISTS:
+        elif event in LISTS and not isinstance(args[0], int):  # open folders are its own
             self._read(args[0])
         elif event in CHANGES:
             for path in args:

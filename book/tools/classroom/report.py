@@ -63,6 +63,7 @@ def row(submitted: SubmittedNotebook, graded: NotebookNode | None) -> Row:
     if graded:
         automatic.sort(key=lambda grade: order.index(grade.name))
     marked: list[Any] = [g.auto_score if g.manual_score is None else g.manual_score for g in manual]
+    total: Any = submitted.score
     waiting = any(grade.needs_manual_grade for grade in submitted.grades) or None in marked
     return Row(
         student=submitted.student.id,
@@ -75,7 +76,7 @@ def row(submitted: SubmittedNotebook, graded: NotebookNode | None) -> Row:
         automatic_max=float(sum(grade.max_score for grade in automatic)),
         manual="" if waiting else float(sum(marked)),
         manual_max=float(sum(grade.max_score for grade in manual)),
-        total=float(submitted.score),
+        total=float(total),
         state="needs marking" if waiting else "graded",
         note="; ".join(notes),
     )
