@@ -93,12 +93,13 @@ $(SITE): $(BOOK_FILES) | $(VENV)/.book
 	@rm -rf _build/html _build/.doctrees
 	@$(BIN)/jupyter-book build . --quiet -W -n --keep-going >/dev/null
 
-# One stamp per extra; [test] contains [assignments], which contains [book].
+# One stamp per extra, and for the extras that it contains.
+CONTAINED_assignments := book
+CONTAINED_test := assignments book
 $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the packages of [$*] into $(VENV), which can take a few minutes ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
-	@touch $@ $(if $(filter test assignments,$*),$(VENV)/.book) \
-		$(if $(filter test,$*),$(VENV)/.assignments)
+	@touch $@ $(addprefix $(VENV)/.,$(CONTAINED_$*))
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
