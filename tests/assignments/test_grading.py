@@ -62,7 +62,9 @@ def graded(
     tmp_path_factory: pytest.TempPathFactory, prepared: Path
 ) -> tuple[Path, dict[str, dict[str, str]]]:
     """The course folder and the rows of grades.csv, by student."""
-    folder, place = tmp_path_factory.mktemp("submissions"), tmp_path_factory.mktemp("grading")
+    place = tmp_path_factory.mktemp("grading")
+    folder = place / "handed_in"
+    folder.mkdir()
     release, solved = course.release(prepared, NAME), course.notebook(NAME)
     full = handed_in(solved, release)
     students = {
@@ -155,13 +157,28 @@ def test_no_file_of_the_course_is_in_reach(graded: Graded) -> None:
     assert "all refused" in path.read_text(encoding="utf-8")
 
 
-def test_marks_by_hand_reach_the_table_and_stay(graded: Graded) -> None:
-    """Also when the automatic grading is repeated."""
-    place, _ = graded
+def test_marks_by_hand_stay_when_grading_is_repeated(
+    graded: Graded, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What has not changed is not graded again; where an answer has, the mark needs a look."""
+    place, rows = graded
     with Gradebook(f"sqlite:///{place / 'gradebook.db'}") as book:
         mark = book.find_grade("two-maps", NAME, NAME, "honest")
         for field, value in (("manual_score", 4.0), ("needs_manual_grade", False)):
             setattr(mark, field, value)
         book.db.commit()
-    (row,) = (row for row in report.rows(place) if row.student == "honest")
+
+    def honest() -> report.Row:
+        (row,) = (row for row in grade(place, place / "handed_in") if row.student == "honest")
+        return row
+
+    row = honest()
     assert (row.automatic, row.manual, row.total, row.state) == (15, 4, 19, "graded")
+    assert capsys.readouterr().out.count("unchanged") == len(rows) - 1  # all but `unknown`
+
+    path = place / "handed_in" / "honest" / f"{NAME}.ipynb"
+    changed = replaced(nbformat.read(path, as_version=4), {"two-maps": "*A* is symmetric."})
+    nbformat.write(changed, path)
+    row = honest()
+    assert (row.automatic, row.manual, row.total, row.state) == (15, 4, 19, "needs marking")
+    assert capsys.readouterr().out.count("unchanged") == len(rows) - 2

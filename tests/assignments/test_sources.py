@@ -1,6 +1,8 @@
 """The solution gets all points, the student version none, and it hides what it must."""
 
 import re
+import shutil
+import time
 import zipfile
 from pathlib import Path
 
@@ -10,6 +12,7 @@ from answers import every_wrong_answer, grade, parse, points, replaced, wrong_an
 from nbformat import NotebookNode
 
 from classroom import course
+from classroom.execute import LimitedExecute
 from classroom.leaks import hidden_lines, leaks
 from classroom.release import pack
 
@@ -27,6 +30,19 @@ def test_the_solution_gets_all_points(name: str, seed: int) -> None:
     earned, errors = grade(notebook)
     assert not errors
     assert earned == points(notebook)
+
+
+def test_the_solution_passes_within_the_limits_of_grading(name: str, tmp_path: Path) -> None:
+    """Nothing that it uses is refused, and a minute on two cores is enough."""
+    notebook = course.notebook(name)
+    files = tmp_path / "files"
+    shutil.copytree(course.SOURCES / name, files, ignore=shutil.ignore_patterns("*.md"))
+    start = time.monotonic()
+    LimitedExecute(config=course.settings()).execute(notebook, files, [course.ASSIGNMENTS])
+    assert time.monotonic() - start < 60
+    assert notebook.metadata["pwgf"]["notes"] == []
+    kinds = [o.output_type for c in notebook.cells if c.cell_type == "code" for o in c.outputs]
+    assert "error" not in kinds
 
 
 def test_the_student_version_gets_none(name: str, released: NotebookNode) -> None:

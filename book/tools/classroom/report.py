@@ -74,7 +74,7 @@ def row(submitted: SubmittedNotebook, graded: NotebookNode | None) -> Row:
         ),
         automatic=float(sum(grade.auto_score or 0 for grade in automatic)),
         automatic_max=float(sum(grade.max_score for grade in automatic)),
-        manual="" if waiting else float(sum(marked)),
+        manual="" if None in marked else float(sum(marked)),
         manual_max=float(sum(grade.max_score for grade in manual)),
         total=float(total),
         state="needs marking" if waiting else "graded",
