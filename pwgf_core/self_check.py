@@ -8,7 +8,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from types import CodeType
-from typing import Any, NoReturn
+from typing import Any
 
 import numpy as np
 import torch
@@ -38,9 +38,9 @@ def _shown(values: np.ndarray) -> str:
     return text if "\n" not in text else "\n    " + text.replace("\n", "\n    ")
 
 
-def _fail(what: str, lines: list[str], hint: str, read: str) -> NoReturn:
+def _wrong(what: str, lines: list[str], hint: str, read: str) -> AnswerError:
     lines += [f"hint: {hint}"] * bool(hint) + [f"read: {read}"] * bool(read)
-    raise AnswerError("\n  ".join([what, *lines]))
+    return AnswerError("\n  ".join([what, *lines]))
 
 
 def compare(
@@ -72,14 +72,14 @@ def compare(
         raise ValueError(f"expected must be a number or a tensor, got {type(expected).__name__}")
     if given is None:
         kind = "nothing: does the function return?" if found is None else type(found).__name__
-        _fail(what, ["expected: a number or a tensor", f"found: {kind}"], hint, read)
+        raise _wrong(what, ["expected: a number or a tensor", f"found: {kind}"], hint, read)
     if given.shape != wanted.shape:
         shapes = [f"expected: shape {wanted.shape}", f"found: shape {given.shape}"]
-        _fail(what, shapes, hint, read)
+        raise _wrong(what, shapes, hint, read)
     scale = max(1.0, float(np.abs(wanted).max(initial=0.0)))
     gap = float(np.abs(given - wanted).max(initial=0.0))
     if not (math.isfinite(gap) and gap <= tolerance * scale):
-        _fail(what, [f"expected: {_shown(wanted)}", f"found: {_shown(given)}"], hint, read)
+        raise _wrong(what, [f"expected: {_shown(wanted)}", f"found: {_shown(given)}"], hint, read)
 
 
 def confirm(what: str, holds: object, *, hint: str = "", read: str = "") -> None:
@@ -91,7 +91,7 @@ def confirm(what: str, holds: object, *, hint: str = "", read: str = "") -> None
     """
     value = _plain(holds)
     if value is None or value.size != 1 or value.item() != 1.0:
-        _fail(what, ["expected: true", "found: false"], hint, read)
+        raise _wrong(what, ["expected: true", "found: false"], hint, read)
 
 
 def names_used(function: Callable[..., Any]) -> set[str]:
@@ -118,7 +118,7 @@ def by_hand(function: Callable[..., Any], *banned: str) -> None:
     >>> by_hand(lambda a: torch.trace(a), "eigh")
     """
     if used := sorted(names_used(function) & set(banned)):
-        _fail(
+        raise _wrong(
             f"{function.__name__} is to be written by hand",
             [f"expected: no call of {', '.join(banned)}", f"found: {', '.join(used)}"],
             "the library is there for comparison",
