@@ -1,4 +1,4 @@
-# Newton's method without a bracket jumps to and fro for large w·u.
+# Newton's method without a bracket oscillates for large w·u.
 # fails: check-inverse
 # %% inverse
 def inverse(w, u, b, y):
