@@ -63,6 +63,8 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str]
     nbformat.write(read_source(SOURCE), folder / "panel.ipynb")
     for chapter in WITH_PANEL:
         shutil.copy(BOOK / f"{chapter}.ipynb", folder)
+    for beside in ("data", "tools"):  # what chapters read by a relative path
+        (folder / beside).symlink_to(BOOK / beside)
     token, port, log = secrets.token_hex(16), free_port(), home / "log"
     own = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     lab = ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
