@@ -16,7 +16,7 @@ def solve(matvec, b, x0=None, tol=1e-10, most=100):
         T[k - 1, k - 1] = alpha
         T[k, k - 1] = T[k - 1, k] = beta
         y = torch.linalg.lstsq(T[: k + 1, :k], e[: k + 1]).solution
-        if float((e[: k + 1] - T[: k + 1, :k] @ y).norm()) <= small or beta <= 1e-13 * first:
+        if float((e[: k + 1] - T[: k + 1, :k] @ y).norm()) <= small or beta <= 1e-13 * float(T.abs().max()):
             break
         before, V = V[-1], [*V, new]
     return x0 + torch.stack(V[:k], 1) @ y[:, 0], k
