@@ -111,6 +111,8 @@ def test_a_mark_by_hand(tab: tuple[Page, list[str]], server: str, marked_course:
     answer = frame.locator(".nbgrader_cell", has_text="Student's answer").last
     expect(answer.locator("mjx-container")).to_have_count(2, timeout=1000 * START)
     assert frame.locator("mjx-merror").count() == 0
+    padding = frame.locator("td").first.evaluate("cell => getComputedStyle(cell).paddingRight")
+    assert padding != "0px"  # columns that touch cannot be read
     score = frame.locator("#two-maps")
     score.fill("4")
     score.press("Tab")
