@@ -1,5 +1,6 @@
 """The runner: what cells leave behind, what they may not do, and that it survives them."""
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -24,7 +25,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         "file_mib": 1,
         "seconds": 60,
         "secret": [str(top / "secret"), str(ROOT)],
-        "public": [str(library())],
+        "public": [str(library()), sys.prefix, sys.base_prefix],
     }
     with Session(top / "work", settings) as session:
         yield lambda kind, source: session.run(kind, source, top / "out", seconds=5)
