@@ -7,6 +7,7 @@ source expects. Examples (>>>) stay as they are.
 from __future__ import annotations
 
 import re
+from enum import EnumType
 from typing import Any
 
 CODE = re.compile(r"`([^`]+)`")
@@ -38,7 +39,19 @@ def process(app: Any, what: str, name: str, obj: Any, options: Any, lines: list[
     lines[:] = convert("\n".join(lines)).split("\n")
 
 
+def skip(app: Any, what: str, name: str, obj: Any, skipped: bool, options: Any) -> bool | None:
+    """Leave out the fields of named tuples, which the class's docstring explains."""
+    return (getattr(obj, "__doc__", None) or "").startswith("Alias for field number") or None
+
+
+def signature(app: Any, what: str, name: str, obj: Any, *_: Any) -> tuple[str, None] | None:
+    """An enumeration is not called: no arguments."""
+    return ("", None) if isinstance(obj, EnumType) else None
+
+
 def setup(app: Any) -> dict[str, bool]:
     """Run for every documented object."""
     app.connect("autodoc-process-docstring", process)
+    app.connect("autodoc-process-signature", signature)
+    app.connect("autodoc-skip-member", skip)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -9,11 +9,14 @@ import base64
 import re
 import sys
 from collections.abc import Iterator
+from html import escape
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import yaml
+from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 import chromium
@@ -22,6 +25,7 @@ ROOT = Path(__file__).resolve().parents[2]
 VIEW = "application/vnd.jupyter.widget-view+json"
 STATE = "application/vnd.jupyter.widget-state+json"
 SHOWN = 3  # pictures of an animation that are printed: the first, one in the middle, the last
+Still = tuple[str, bytes]  # a caption and a picture
 MARGIN = {"top": "16mm", "bottom": "18mm", "left": "14mm", "right": "14mm"}
 FOOTER = "font-size: 8px; width: 100%; text-align: center"
 NUMBER = f'<div style="{FOOTER}"><span class="pageNumber"></span></div>'
@@ -33,10 +37,12 @@ OPEN_ALL = """() => {
 }"""
 WIDTH = 688  # pixels of A4 between the margins
 FIT = """() => document.querySelectorAll('mjx-container[display="true"]').forEach(m => {
-  const wide = Math.max(...[...m.children].map(c => c.getBoundingClientRect().width));
+  const seen = [...m.children].filter(c => c.localName !== 'mjx-assistive-mml');
+  const wide = Math.max(...seen.map(c => c.getBoundingClientRect().width));
   const room = m.parentElement.clientWidth;
   if (wide > room) m.style.fontSize = `${Math.floor(98 * room / wide)}%`;
 })"""
+# Liberation Mono places the hat of δ̂ well.
 STYLE = """
   .bd-header, .bd-sidebar, .bd-sidebar-secondary, .bd-header-article, .prev-next-footer,
   .bd-footer, .skip-link, #pst-skip-link, .headerlink, details > summary
@@ -45,14 +51,31 @@ STYLE = """
     { display: block !important; width: 100% !important; max-width: none !important;
       margin: 0 !important; padding: 0 !important; }
   body { font-size: 11pt; }
-  pre { white-space: pre-wrap !important; overflow-wrap: anywhere; font-size: 8.5pt; }
+  pre, pre *, code, code * { font-family: "Liberation Mono", monospace !important; }
+  pre { white-space: pre-wrap !important; overflow-wrap: anywhere; font-size: 8.5pt;
+    break-inside: auto; }
+  .cell_input, div.highlight { break-inside: avoid; }
+  .bd-content div.math, mjx-container { overflow: visible !important; }
+  .bd-content .admonition, .bd-content .admonition *, details { break-inside: auto !important; }
+  .admonition img, .admonition pre, .admonition div.highlight, mjx-container
+    { break-inside: avoid !important; }
+  .admonition-title { break-after: avoid; }
+  p, li { orphans: 3; widows: 3; }
+  .caption-text, figcaption { color: #333 !important; font-weight: normal !important; }
+  table.claims { break-inside: auto !important; }
+  tr { break-inside: avoid; }
+  table.dataframe td, table.dataframe th { padding: 0.5mm 2mm; }
+  td code, td code * { overflow-wrap: normal !important; white-space: nowrap !important; }
   details, details * { animation: none !important; opacity: 1 !important; }
   span[id^="document-"] + section { break-before: page; }
   h1, h2, h3, h4 { break-after: avoid; }
   figure, img, table, mjx-container { break-inside: avoid; }
   img { max-width: 100%; height: auto; }
   table { font-size: 9pt; max-width: 100%; }
-  .stills img { display: block; margin: 2mm 0; }
+  .stills img { display: block; }
+  .stills figure { margin: 2mm 0; }
+  .stills:has(figure:nth-child(4)) figure { display: inline-block; width: 49%; }
+  .stills figcaption { font-size: 9pt; font-style: italic; }
 """
 
 
@@ -63,35 +86,71 @@ def pages(toc: dict[str, Any]) -> Iterator[Path]:
     yield from (path for name in names if (path := ROOT / f"{name}.ipynb").exists())
 
 
+def children(states: dict[str, Any], model: str) -> list[str]:
+    """The models below a widget, in order."""
+    own = states[model]["state"].get("children", [])
+    return [child.removeprefix("IPY_MODEL_") for child in own]
+
+
 def pictures(states: dict[str, Any], model: str) -> list[bytes]:
     """The images below a widget, in order."""
-    own = states[model]["state"]
     if states[model]["model_name"] == "ImageModel":
         (buffer,) = states[model]["buffers"]
         return [base64.b64decode(buffer["data"])]
-    children = [c.removeprefix("IPY_MODEL_") for c in own.get("children", [])]
-    return [image for child in children for image in pictures(states, child)]
+    return [image for child in children(states, model) for image in pictures(states, child)]
 
 
-def stills(notebook: nbformat.NotebookNode) -> Iterator[list[bytes]]:
+def films(states: dict[str, Any], menu: str, stack: str, path: str = "") -> Iterator[Still]:
+    """The last picture of each film that `widgets.chooser` offers, under the entries chosen."""
+    below = children(states, menu)
+    if not below:
+        frames = pictures(states, stack)
+        yield f"{path} (picture {len(frames)} of {len(frames)})", jpeg(frames[-1], 2)
+        return
+    entries = states[below[0]]["state"]["_options_labels"]
+    nested = zip(entries, children(states, below[1]), children(states, stack), strict=True)
+    for entry, control, part in nested:
+        yield from films(states, control, part, f"{path}, {entry}" if path else entry)
+
+
+def jpeg(image: bytes, parts: int = 1) -> bytes:
+    """A picture, `parts` times smaller. Chromium stores JPEG as it is, but PNG unpacked."""
+    picture, out = Image.open(BytesIO(image)), BytesIO()
+    size = picture.width // parts, picture.height // parts
+    picture.convert("RGB").resize(size).save(out, "JPEG", quality=92, subsampling=0)
+    return out.getvalue()
+
+
+def printed(states: dict[str, Any], model: str) -> list[Still]:
+    """What is printed in the place of a widget: three pictures of a player, one of each film."""
+    parts = children(states, model)
+    if len(parts) == 3 and states[parts[2]]["model_name"] == "StackModel":
+        return list(films(states, parts[0], parts[2]))
+    frames = pictures(states, model)
+    last = len(frames) - 1
+    shown = sorted({round(i * last / (SHOWN - 1)) for i in range(SHOWN)}) if frames else []
+    return [(f"picture {i + 1} of {len(frames)}", jpeg(frames[i])) for i in shown]
+
+
+def stills(notebook: nbformat.NotebookNode) -> Iterator[list[Still]]:
     """For each widget that a notebook shows, the pictures to print in its place."""
     states = notebook.metadata.get("widgets", {}).get(STATE, {}).get("state", {})
     for cell in notebook.cells:
         for output in cell.get("outputs", []):
             if view := output.get("data", {}).get(VIEW):
-                frames = pictures(states, view["model_id"])
-                last = len(frames) - 1
-                shown = sorted({round(i * last / (SHOWN - 1)) for i in range(SHOWN)})
-                yield [frames[i] for i in shown] if frames else []
+                yield printed(states, view["model_id"])
 
 
-def with_stills(html: str, replacements: Iterator[list[bytes]]) -> str:
+def with_stills(html: str, replacements: Iterator[list[Still]]) -> str:
     """The page with each widget replaced by its pictures, those of the notebooks in order."""
 
     def figure(_: re.Match[str]) -> str:
-        data = [base64.b64encode(image).decode() for image in next(replacements)]
-        images = "".join(f'<img alt="" src="data:image/png;base64,{d}">' for d in data)
-        return f'<div class="stills">{images}</div>'
+        images = (
+            f'<figure><img alt="" src="data:image/jpeg;base64,{base64.b64encode(image).decode()}">'
+            f"<figcaption>Interactive figure: {escape(caption)}</figcaption></figure>"
+            for caption, image in next(replacements)
+        )
+        return f'<div class="stills">{"".join(images)}</div>'
 
     pattern = rf'<script type="{re.escape(VIEW)}">.*?</script>'
     return re.sub(pattern, figure, html, flags=re.DOTALL)
@@ -113,8 +172,8 @@ def main(source: Path, out: Path) -> None:
     notebooks = (nbformat.read(path, as_version=4) for path in pages(toc))
     found = (images for notebook in notebooks for images in stills(notebook))
     # assets are named relative to the root of the site, where the printed page is put
-    printed = source.parents[1] / "print.html"
-    printed.write_text(with_stills(source.read_text(), found))
+    copy = source.parents[1] / "print.html"
+    copy.write_text(with_stills(source.read_text(), found))
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(
             executable_path=chromium.find(),
@@ -122,7 +181,7 @@ def main(source: Path, out: Path) -> None:
         )
         page = browser.new_page(viewport={"width": WIDTH, "height": 1000})
         page.set_default_timeout(180_000)
-        page.goto(printed.resolve().as_uri(), wait_until="load")
+        page.goto(copy.resolve().as_uri(), wait_until="load")
         settle(page)
         page.evaluate(OPEN_ALL)
         page.add_style_tag(content=STYLE)

@@ -5,16 +5,20 @@ from __future__ import annotations
 import re
 import subprocess
 import sys
+from io import BytesIO
 from pathlib import Path
 
 import nbformat
 import pytest
 import yaml
+from ipywidgets.embed import embed_data
+from PIL import Image
 
 import pdf
+from pwgf_core.widgets import chooser, player
 
 TOC = yaml.safe_load((pdf.ROOT / "_toc.yml").read_text())
-PNG = b"\x89PNG"
+JPEG = b"\xff\xd8"
 
 
 def test_every_chapter_is_printed_in_order() -> None:
@@ -33,15 +37,39 @@ def test_an_animation_is_printed_as_three_pictures(path: Path) -> None:
         for output in cell.get("outputs", [])
     )
     assert len(shown) == views
-    for images in shown:
-        assert len(images) <= pdf.SHOWN
-        assert all(image.startswith(PNG) for image in images)
-        assert len(set(images)) == len(images)  # different times
+    for captions, images in (zip(*still, strict=True) for still in shown if still):
+        assert all("picture" in caption for caption in captions)
+        assert all(image.startswith(JPEG) for image in images)
+        assert len(set(images)) == len(images)  # different times, or different films
+
+
+def test_a_player_is_printed_as_three_pictures_and_a_chooser_as_one_of_each_film() -> None:
+    frames = [png(i) for i in range(5)]
+    films = {"heat": {"D = 1": frames, "D = 2": frames}, "gas": {"m = 2": frames}}
+    for widget, captions in (
+        (player(frames), ["picture 1 of 5", "picture 3 of 5", "picture 5 of 5"]),
+        (
+            chooser(films, ["equation", "parameter"]),
+            [f"{film} (picture 5 of 5)" for film in ("heat, D = 1", "heat, D = 2", "gas, m = 2")],
+        ),
+    ):
+        states = embed_data([widget])["manager_state"]["state"]
+        found = pdf.printed(states, widget.model_id)
+        assert [caption for caption, _ in found] == captions
+
+
+def png(shade: int) -> bytes:
+    """A picture of four points."""
+    out = BytesIO()
+    Image.new("RGB", (2, 2), (shade, 0, 0)).save(out, "PNG")
+    return out.getvalue()
 
 
 def test_widgets_of_the_page_are_replaced_in_order() -> None:
     view = f'<script type="{pdf.VIEW}">{{"model_id": "x"}}</script>'
-    page = pdf.with_stills(f"<p>a</p>{view}<p>b</p>{view}", iter([[b"1", b"2"], [b"3"]]))
+    page = pdf.with_stills(
+        f"<p>a</p>{view}<p>b</p>{view}", iter([[("i", b"1"), ("j", b"2")], [("k", b"3")]])
+    )
     assert re.findall(r"<p>|base64,[^\"]*", page) == [
         *("<p>", "base64,MQ==", "base64,Mg==", "<p>", "base64,Mw=="),
     ]
