@@ -10,13 +10,11 @@ import re
 import sys
 from collections.abc import Iterator
 from html import escape
-from io import BytesIO
 from pathlib import Path
 from typing import Any
 
 import nbformat
 import yaml
-from PIL import Image
 from playwright.sync_api import Page, sync_playwright
 
 import chromium
@@ -42,7 +40,7 @@ FIT = """() => document.querySelectorAll('mjx-container[display="true"]').forEac
   const room = m.parentElement.clientWidth;
   if (wide > room) m.style.fontSize = `${Math.floor(98 * room / wide)}%`;
 })"""
-# Liberation Mono places the hat of δ̂ well.
+# Chromium prints a shadow as a large picture of its box. Liberation Mono places the hat of δ̂ well.
 STYLE = """
   .bd-header, .bd-sidebar, .bd-sidebar-secondary, .bd-header-article, .prev-next-footer,
   .bd-footer, .skip-link, #pst-skip-link, .headerlink, details > summary
@@ -50,6 +48,7 @@ STYLE = """
   .bd-container, .bd-container__inner, .bd-main, .bd-content, .bd-article-container, .bd-article
     { display: block !important; width: 100% !important; max-width: none !important;
       margin: 0 !important; padding: 0 !important; }
+  .bd-content .admonition { box-shadow: none !important; }
   body { font-size: 11pt; }
   pre, pre *, code, code * { font-family: "Liberation Mono", monospace !important; }
   pre { white-space: pre-wrap !important; overflow-wrap: anywhere; font-size: 8.5pt;
@@ -105,20 +104,12 @@ def films(states: dict[str, Any], menu: str, stack: str, path: str = "") -> Iter
     below = children(states, menu)
     if not below:
         frames = pictures(states, stack)
-        yield f"{path} (picture {len(frames)} of {len(frames)})", jpeg(frames[-1], 2)
+        yield f"{path} (picture {len(frames)} of {len(frames)})", frames[-1]
         return
     entries = states[below[0]]["state"]["_options_labels"]
     nested = zip(entries, children(states, below[1]), children(states, stack), strict=True)
     for entry, control, part in nested:
         yield from films(states, control, part, f"{path}, {entry}" if path else entry)
-
-
-def jpeg(image: bytes, parts: int = 1) -> bytes:
-    """A picture, `parts` times smaller. Chromium stores JPEG as it is, but PNG unpacked."""
-    picture, out = Image.open(BytesIO(image)), BytesIO()
-    size = picture.width // parts, picture.height // parts
-    picture.convert("RGB").resize(size).save(out, "JPEG", quality=92, subsampling=0)
-    return out.getvalue()
 
 
 def printed(states: dict[str, Any], model: str) -> list[Still]:
@@ -129,7 +120,7 @@ def printed(states: dict[str, Any], model: str) -> list[Still]:
     frames = pictures(states, model)
     last = len(frames) - 1
     shown = sorted({round(i * last / (SHOWN - 1)) for i in range(SHOWN)}) if frames else []
-    return [(f"picture {i + 1} of {len(frames)}", jpeg(frames[i])) for i in shown]
+    return [(f"picture {i + 1} of {len(frames)}", frames[i]) for i in shown]
 
 
 def stills(notebook: nbformat.NotebookNode) -> Iterator[list[Still]]:
@@ -146,7 +137,7 @@ def with_stills(html: str, replacements: Iterator[list[Still]]) -> str:
 
     def figure(_: re.Match[str]) -> str:
         images = (
-            f'<figure><img alt="" src="data:image/jpeg;base64,{base64.b64encode(image).decode()}">'
+            f'<figure><img alt="" src="data:image/png;base64,{base64.b64encode(image).decode()}">'
             f"<figcaption>Interactive figure: {escape(caption)}</figcaption></figure>"
             for caption, image in next(replacements)
         )
@@ -196,7 +187,7 @@ def main(source: Path, out: Path) -> None:
             header_template="<span></span>",
             footer_template=NUMBER,
             outline=True,
-            tagged=False,  # so many formulas: tags would add 16 MB to 24
+            tagged=False,  # so many formulas: tags would add 17 MB to 9
         )
         browser.close()
 

@@ -18,7 +18,7 @@ import pdf
 from pwgf_core.widgets import chooser, player
 
 TOC = yaml.safe_load((pdf.ROOT / "_toc.yml").read_text())
-JPEG = b"\xff\xd8"
+PNG = b"\x89PNG"
 
 
 def test_every_chapter_is_printed_in_order() -> None:
@@ -39,7 +39,7 @@ def test_an_animation_is_printed_as_three_pictures(path: Path) -> None:
     assert len(shown) == views
     for captions, images in (zip(*still, strict=True) for still in shown if still):
         assert all("picture" in caption for caption in captions)
-        assert all(image.startswith(JPEG) for image in images)
+        assert all(image.startswith(PNG) for image in images)
         assert len(set(images)) == len(images)  # different times, or different films
 
 
