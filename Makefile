@@ -55,7 +55,7 @@ grades: $(VENV)/.assignments ## write course/grades.csv again, with the marks gi
 	@$(BIN)/python book/tools/assignments.py --course "$(COURSE)" table
 
 lab: $(VENV)/.book ## open the chapters in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir=book
+	$(BIN)/jupyter lab --notebook-dir=book --LabApp.news_url=None $(LAB_ARGS)
 
 serve: book ## show the book at http://localhost:8000 (other port: PORT=...)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(dir $(SITE))

@@ -57,10 +57,10 @@ class Claims:
     Claim('2 + 2 is 4', holds=True)
     >>> claims
     1 of 1 claims hold
-    >>> claims.check("π is 3", 3.14159, 3, tolerance=0.1)
+    >>> claims.check("π is 3", 3.14159, 3, tolerance=0.1)  # doctest: +ELLIPSIS
     Traceback (most recent call last):
         ...
-    pwgf_core.claims.ClaimError: π is 3: value 3.14159, reference 3, tolerance 0.1
+    pwgf_core.claims.ClaimError: π is 3: value 3.14159, reference 3, tolerance 0.1 (claims are ...
     """
 
     claims: list[Claim] = field(default_factory=list)
@@ -84,7 +84,8 @@ class Claims:
         if not claim.holds:
             raise ClaimError(
                 f"{statement}: value {claim.value:.6g}, reference {claim.reference:.6g}, "
-                f"tolerance {claim.tolerance:.3g}"
+                f"tolerance {claim.tolerance:.3g} (claims are about the settings of the page: after a "
+                "change of yours this can be as it should be)"
             )
         return claim
 

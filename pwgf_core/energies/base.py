@@ -50,6 +50,9 @@ class Energy(ABC):
     def velocity(self, cloud: Cloud) -> Tensor:
         """v(x) = −∇ δF/δρ (x) at the points of the cloud, shape (n, d)."""
 
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}()"
+
     def hessian(self, cloud: Cloud) -> Tensor:
         """∇² of the part of δF/δρ that acts as a potential, at the points: (n, d, d).
 
@@ -72,6 +75,10 @@ class Sum(Energy):
 
     def __init__(self, terms: tuple[tuple[float, Energy], ...]) -> None:
         self.terms = terms
+
+    def __repr__(self) -> str:
+        parts = (repr(e) if c == 1 else f"{c:g} * {e!r}" for c, e in self.terms)
+        return " + ".join(parts)
 
     def value(self, cloud: Cloud) -> Tensor:
         return torch.stack([c * e.value(cloud) for c, e in self.terms]).sum()
