@@ -5,7 +5,9 @@ from __future__ import annotations
 import math
 import numbers
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import cache
+from inspect import signature
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -112,6 +114,14 @@ def check_function(name: str, value: object) -> None:
         refuse(name, value, "a function")
 
 
+def check_options(name: str, function: Callable[..., Any], options: Iterable[str]) -> None:
+    """Raise `ValueError` unless the function has a keyword for each of `options`."""
+    known = signature(function).parameters
+    for option in options:
+        if option not in known:
+            raise ValueError(f"{name} must have options of {', '.join(known)}, got {option!r}")
+
+
 def check_lists(least: int, **lists: Any) -> None:
     """Raise `ValueError` unless the lists have one length of at least `least`."""
     for name, value in lists.items():
@@ -122,7 +132,7 @@ def check_lists(least: int, **lists: Any) -> None:
         found = " and ".join(map(str, lengths))
         names = " and ".join(lists)
         one = " one" if len(lists) > 1 else " a"
-        raise ValueError(f"{names} must have{one} length of at least {least}, got {found}")
+        raise ValueError(f"{names} must have{one} length above {least - 1}, got {found}")
 
 
 def check_shape(name: str, value: Any, shape: tuple[int | None, ...]) -> None:
@@ -224,6 +234,7 @@ def check_finite(name: str, value: Tensor, advice: str) -> None:
         raise NumericalError(f"{name} has non-finite values; {advice}")
 
 
+@cache
 def memory() -> float:
     """Bytes of main memory that this process may use; infinity where that is not known."""
     known = [math.inf]
@@ -236,7 +247,7 @@ def memory() -> float:
 
 def check_memory(name: str, value: object, count: float, itemsize: int = 8) -> None:
     """Raise `ValueError` if `count` numbers, which `value` calls for, exceed the memory."""
-    needed, there = count * itemsize / 2**30, memory() / 2**30
+    needed, there = float(count) * itemsize / 2**30, memory() / 2**30
     if needed > there:
         raise ValueError(
             f"{name} must fit in {there:.3g} GiB of memory, got {shown(value)}, which needs "

@@ -1,0 +1,69 @@
+"""Every wrong argument is a `ValueError`, or exit code 2, that names it and what was given."""
+
+import re
+import subprocess
+import sys
+from collections import Counter
+from pathlib import Path
+
+import pytest
+from bad_input import command, maps, measures, method
+from bad_input.case import Case
+
+from pwgf_core.__main__ import main
+
+CASES = [*maps.CASES, *method.CASES, *measures.CASES]
+SETTLED = 200  # what the project promises
+
+
+def names(text: str, name: str) -> bool:
+    """Whether the name stands in the text as a word of its own."""
+    return re.search(rf"(?<![\w-]){re.escape(name)}(?![\w-])", text) is not None
+
+
+@pytest.mark.parametrize("case", CASES, ids=[f"{i}-{c.name}" for i, c in enumerate(CASES)])
+def test_a_wrong_argument_is_named(case: Case) -> None:
+    with pytest.raises(ValueError, match=re.escape(case.given)) as caught:
+        case.call()
+    assert type(caught.value) is ValueError
+    assert names(str(caught.value), case.name)
+
+
+@pytest.mark.parametrize("line", command.LINES, ids=[" ".join(x[0])[:60] for x in command.LINES])
+def test_a_wrong_command_line_is_refused(
+    line: tuple[list[str], str, str], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    options, name, given = line
+    options = [o.replace("OUT", str(tmp_path / "out")) for o in options]
+    try:
+        code = main([*options, "--quiet"] if options[:1] == ["run"] and options[1:] else options)
+    except SystemExit as stop:  # argparse's own way out
+        code = stop.code
+    error = capsys.readouterr().err
+    assert code == 2
+    assert len(error.splitlines()) <= 2
+    assert names(error, name), error
+    assert given in error
+
+
+@pytest.mark.parametrize("options", [["run", "cold"], ["run", "heat", "--device", "abacus"]])
+def test_a_process_ends_with_code_2(options: list[str]) -> None:
+    found = subprocess.run(
+        [sys.executable, "-m", "pwgf_core", *options], capture_output=True, text=True, check=False
+    )
+    assert found.returncode == 2
+    assert len(found.stderr.splitlines()) <= 2
+    assert "Traceback" not in found.stderr
+    assert found.stdout == ""
+
+
+def test_there_are_as_many_distinct_cases_as_promised() -> None:
+    """No two calls have the same code, and no function has more than a tenth of them."""
+    code = [
+        (c.call.__code__.co_code, c.call.__code__.co_names, c.call.__code__.co_consts)
+        for c in CASES
+    ]
+    assert max(Counter(map(repr, code)).values()) == 1
+    assert len({tuple(line[0]) for line in command.LINES}) == len(command.LINES)
+    assert len(CASES) >= SETTLED
+    assert len(CASES) + len(command.LINES) >= 1.5 * SETTLED
