@@ -113,6 +113,8 @@ def store_row(
     folder: str | os.PathLike[str] = FOLDER,
 ) -> None:
     """Add or replace one row of a stored sweep; floats keep six digits."""
+    check_type("settings", settings, Mapping)
+    check_type("figures", figures, Mapping)
     path = Path(folder) / f"{name}.json"
     rows = stored_results(name, folder) if path.exists() else {}
     rows[row] = {"settings": dict(settings), "figures": _rounded(figures)}

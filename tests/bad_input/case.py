@@ -12,7 +12,7 @@ from pwgf_core import Affine, Cloud, Gaussian, PushForward
 
 
 class Case(NamedTuple):
-    """`call` must raise a `ValueError` that holds `name` and `given`, a value or what is allowed."""
+    """`call` must raise a `ValueError` that holds `name` and `given`: a value, or a limit."""
 
     call: Callable[[], object]
     name: str

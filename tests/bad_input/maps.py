@@ -1,6 +1,9 @@
 """Reference measures, transforms and models."""
 
 import torch
+from torch import nn
+from torch.distributions import Normal
+
 from bad_input.case import (
     BAD_EYE,
     BAD_THETA,
@@ -18,9 +21,6 @@ from bad_input.case import (
     any_,
     g,
 )
-from torch import nn
-from torch.distributions import Normal
-
 from pwgf_core import (
     Affine,
     Barenblatt,
@@ -149,7 +149,7 @@ CASES = [
     Case(lambda: Reparametrised(any_("affine"), torch.exp, THETA), "inner", "'affine'"),
     Case(lambda: Reparametrised(T, torch.exp, ZERO), "phi(start)", "(2,)"),
     Case(lambda: Reparametrised(T, torch.exp, BAD_THETA.infinite), "start", "∞"),
-    Case(lambda: Compose(), "transform", "none"),
+    Case(Compose, "transform", "none"),
     Case(lambda: Compose(T, any_(torch.tanh)), "parts[1]", "tanh"),
     Case(lambda: Compose(T, Affine(3)), "dimension", "[2, 3]"),
     # models

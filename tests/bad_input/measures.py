@@ -1,6 +1,7 @@
 """Distances, bounds, exact solutions, claims, figures and widgets."""
 
 import torch
+
 from bad_input.case import (
     BAD_EYE,
     BAD_THETA,
@@ -20,7 +21,6 @@ from bad_input.case import (
     any_,
     g,
 )
-
 from pwgf_core import (
     Aggregation2D,
     BarenblattSolution,

@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 import torch
+
 from bad_input.case import (
     BAD_EYE,
     BAD_THETA,
@@ -22,7 +23,6 @@ from bad_input.case import (
     any_,
     g,
 )
-
 from pwgf_core import (
     BiLevel,
     BiLevelNetwork,
