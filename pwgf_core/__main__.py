@@ -241,6 +241,9 @@ def run_command(args: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     args = parser().parse_args(argv)
+    for name, value in vars(args).items():
+        if value == []:  # what argparse makes of --NAME=--
+            parser().error(f"--{name.replace('_', '-')} must have a value, got '--'")
     if args.command == "list":
         for name, factory in PROBLEMS.items():
             print(f"{name:24} {(factory.__doc__ or '').splitlines()[0]}")

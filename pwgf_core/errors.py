@@ -15,7 +15,7 @@ import torch
 from torch import Generator, Tensor
 
 REAL = (torch.float32, torch.float64)
-SEEDS = 2**63 - 1  # the largest seed of a generator
+LARGEST = 2**63 - 1  # of counts and seeds
 LONGEST = 120  # characters of a value that a message shows
 
 
@@ -30,7 +30,10 @@ def shown(value: object) -> str:
     """The value as messages show it, in one line: of a tensor its dtype and shape only."""
     if isinstance(value, Tensor) and value.ndim:
         return f"a {str(value.dtype).removeprefix('torch.')} tensor of shape {tuple(value.shape)}"
-    text = " ".join(repr(value).split())
+    try:
+        text = " ".join(repr(value).split())
+    except ValueError:  # more digits than Python writes
+        text = f"a {type(value).__name__} too long to show"
     return text if len(text) <= LONGEST else text[: LONGEST - 1] + "…"
 
 
@@ -79,13 +82,13 @@ def check_count(name: str, value: Any, minimum: int = 1) -> None:
     """Raise `ValueError` unless `value` is an integer of at least `minimum`."""
     if isinstance(value, bool) or not isinstance(value, int) or value < minimum:
         refuse(name, value, f"an integer of at least {minimum}")
+    if value > LARGEST:
+        refuse(name, value, f"an integer of at most {LARGEST}")
 
 
 def check_seed(name: str, value: Any) -> None:
     """Raise `ValueError` unless `value` is an integer that can seed a generator."""
     check_count(name, value, 0)
-    if value > SEEDS:
-        refuse(name, value, f"an integer of at most {SEEDS}")
 
 
 def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:

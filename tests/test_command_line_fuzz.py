@@ -119,7 +119,7 @@ def fuzz(start: int, end: int, folder: Path, monkeypatch: pytest.MonkeyPatch) ->
         try:
             code, error, seconds = outcome(words)
         except Exception as wrong:
-            pytest.fail(f"line {i}, {words}, ended with {wrong!r}")
+            pytest.fail(f"line {i}, {[w[:50] for w in words]}, ended with {wrong!r}")
         codes[code] += 1
         assert code in CODES, (i, words, code)
         assert len([x for x in error.split("\n") if x.strip()]) <= 2, (i, words, error)

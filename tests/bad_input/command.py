@@ -67,5 +67,6 @@ LINES: list[tuple[list[str], str, str]] = [
     ([*HEAT, "--out", "OUT", "--save-samples", "9999999999999"], "--save-samples", "GiB"),
     ([*HEAT, "--out", "/dev/null/here"], "/dev/null", "directory"),
     ([*HEAT, "--out", "OUT\0"], "null", "embedded"),
+    ([*HEAT, "--dtype=--"], "--dtype", "'--'"),
     ([*HEAT, "--quiet=loud"], "--quiet", "'loud'"),
 ]

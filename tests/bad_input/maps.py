@@ -54,6 +54,8 @@ CASES = [
     Case(lambda: Gaussian(any_(True)), "dim", "True"),
     Case(lambda: Gaussian(any_("2")), "dim", "'2'"),
     Case(lambda: Gaussian(any_(2.0)), "dim", "2.0"),
+    Case(lambda: Gaussian(2**63), "dim", str(2**63 - 1)),
+    Case(lambda: Gaussian(10**5000), "dim", "too long to show"),
     Case(lambda: NORMAL.sample(0, g()), "n", "0"),
     Case(lambda: NORMAL.sample(10**13, g()), "n", "GiB"),
     Case(lambda: NORMAL.sample(5, any_(7)), "generator", "7"),
