@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from .energies import Energy
-from .errors import check_count, check_positive, check_seed, check_type
+from .errors import check_count, check_positive, check_type
 from .model import Cloud, PushForward
 from .schemes.forces import energy_gradient
 from .transforms.base import Jacobian, Transform
@@ -62,7 +62,7 @@ def check_jacobian(
     True
     """
     check_type("transform", transform, Transform)
-    check_seed("seed", seed)
+    check_count("seed", seed, 0)
     transform.check(theta, z)
     check_positive("tolerance", tolerance)
     _check_double(theta)
@@ -148,7 +148,7 @@ def check_gradient(
     """
     check_type("energy", energy, Energy)
     check_type("model", model, PushForward)
-    check_seed("seed", seed)
+    check_count("seed", seed, 0)
     model.transform.check(theta, z)
     _check_double(theta)
     check_count("the number of samples z", len(z), 2 * BATCHES)

@@ -86,11 +86,6 @@ def check_count(name: str, value: Any, minimum: int = 1) -> None:
         refuse(name, value, f"an integer of at most {LARGEST}")
 
 
-def check_seed(name: str, value: Any) -> None:
-    """Raise `ValueError` unless `value` is an integer that can seed a generator."""
-    check_count(name, value, 0)
-
-
 def check_choice(name: str, value: Any, choices: Iterable[str]) -> None:
     """Raise `ValueError` unless `value` is one of `choices`."""
     allowed = sorted(choices)

@@ -27,7 +27,6 @@ from .errors import (
     check_function,
     check_method,
     check_positive,
-    check_seed,
     check_type,
 )
 from .limits import check_run
@@ -161,7 +160,7 @@ def evolve(
     check_positive("t_end", t_end)
     check_count("samples", samples)
     check_choice("sampling", sampling, SAMPLINGS)
-    check_seed("seed", seed)
+    check_count("seed", seed, 0)
     check_count("record", record)
     check_count("checkpoint_every", checkpoint_every)
     check_type("progress", progress, bool)

@@ -7,15 +7,7 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
-from .errors import (
-    check_alike,
-    check_choice,
-    check_count,
-    check_memory,
-    check_points,
-    check_real,
-    check_seed,
-)
+from .errors import check_alike, check_choice, check_count, check_memory, check_points, check_real
 
 KINDS = ("fourier", "tanh")
 CUTOFF = 1e-10  # singular values of the normalised fields below this part are rounding
@@ -69,7 +61,7 @@ class GradientFields:
         n, d = x.shape
         if d > 1 and degree > 2:
             raise ValueError(f"degree must be 1 or 2 in {d} dimensions, got {degree}")
-        check_seed("seed", seed)
+        check_count("seed", seed, 0)
         check_memory("features", features, float(n) * d * features)
         if extra is not None:
             check_real("extra", extra, (n, d))

@@ -15,7 +15,6 @@ from .errors import (
     check_count,
     check_fraction,
     check_not_negative,
-    check_seed,
     check_shape,
     check_type,
 )
@@ -184,7 +183,7 @@ class Wasserstein:
         check_choice("kind", self.kind, KINDS)
         check_count("degree", self.degree)
         check_fraction("floor", self.floor)
-        check_seed("seed", self.seed)
+        check_count("seed", self.seed, 0)
 
     def __call__(self, jacobian: Jacobian, v: Tensor | None = None) -> WassersteinMetric:
         fields = GradientFields(jacobian.x, self.features, self.kind, self.degree, self.seed, v)

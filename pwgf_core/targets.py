@@ -13,15 +13,7 @@ from torch.distributions import MultivariateNormal
 from tqdm.std import tqdm
 
 from .diagnostics import energy_distance, symmetric_kl
-from .errors import (
-    check_count,
-    check_covariance,
-    check_real,
-    check_seed,
-    check_type,
-    check_values,
-    shown,
-)
+from .errors import check_count, check_covariance, check_real, check_type, check_values, shown
 from .evaluation import EVALUATION_SEED
 from .exact import OrnsteinUhlenbeck
 from .flow import evolve
@@ -55,7 +47,7 @@ def read_targets(path: str | PathLike[str]) -> dict[str, Any]:
 def check_case(case: dict[str, Any], times: int) -> None:
     """Raise `ValueError` unless the numbers of a case fit together."""
     check_count("dim", case["dim"])
-    check_seed("seed", case["seed"])
+    check_count("seed", case["seed"], 0)
     mean, covariance = (torch.tensor(case[k], dtype=torch.float64) for k in ("mean", "cov"))
     check_real("mean", mean, (case["dim"],))
     check_values("mean", mean)
@@ -82,7 +74,7 @@ def run_targets(
     `published` symmetric KL of each method.
     """
     check_type("data", data, dict)
-    check_seed("seed", seed)
+    check_count("seed", seed, 0)
     rows = []
     for case in tqdm(data["cases"], disable=not progress, desc="targets", unit="case"):
         problem = ornstein_uhlenbeck(

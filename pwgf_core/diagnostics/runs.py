@@ -9,15 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from ..errors import (
-    check_count,
-    check_lists,
-    check_positive,
-    check_real,
-    check_seed,
-    check_type,
-    shown,
-)
+from ..errors import check_count, check_lists, check_positive, check_real, check_type, shown
 from ..flow import Trajectory
 from ..schemes.explicit import Explicit
 from ..state import Problem
@@ -51,7 +43,7 @@ def sample_noise(
     check_type("problem", problem, Problem)
     check_type("scheme", scheme, Explicit)
     check_count("samples", samples)
-    check_seed("seed", seed)
+    check_count("seed", seed, 0)
     check_real("theta", theta, (problem.model.transform.n_params,))
     generator = Generator(theta.device).manual_seed(seed)
 

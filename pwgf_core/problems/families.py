@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..energies import Energy
-from ..errors import check_choice, check_count, check_memory, check_seed
+from ..errors import check_choice, check_count, check_memory
 from ..linalg import Dense, LinearSolver, Minres
 from ..model import Cloud
 from ..transforms import Affine, Compose, Planar, Residual, Transform, TwoLayerReLU
@@ -55,7 +55,7 @@ def first_theta(
     family: Transform, seed: int, dtype: torch.dtype, device: torch.device | str = "cpu"
 ) -> Tensor:
     """The θ that the family starts from, drawn from `seed`."""
-    check_seed("seed", seed)
+    check_count("seed", seed, 0)
     return family.init(Generator().manual_seed(seed), dtype, device)
 
 
@@ -72,6 +72,6 @@ def own_frame(energy: Energy, seed: int, dim: int) -> Tensor:
     For a potential that is separable in any rotated coordinates these are the coordinate axes,
     wherever the second derivatives differ.
     """
-    check_seed("seed", seed)
+    check_count("seed", seed, 0)
     x = torch.randn(1, dim, generator=Generator().manual_seed(seed), dtype=torch.float64)
     return torch.linalg.eigh(energy.hessian(Cloud(x))[0]).eigenvectors.T.contiguous()

@@ -6,7 +6,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..energies import Entropy, Potential
-from ..errors import check_choice, check_seed
+from ..errors import check_choice, check_count
 from ..exact import FokkerPlanck1D, Separable
 from ..linalg import Minres
 from ..model import PushForward
@@ -25,7 +25,7 @@ def well(x: Tensor) -> Tensor:
 
 def random_rotation(dim: int, seed: int) -> Tensor:
     """A random orthogonal matrix (d, d), uniformly distributed."""
-    check_seed("rotate", seed)
+    check_count("rotate", seed, 0)
     noise = torch.randn(dim, dim, generator=Generator().manual_seed(seed), dtype=torch.float64)
     q, r = torch.linalg.qr(noise)
     return q * torch.sign(torch.diagonal(r))
