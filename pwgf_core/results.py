@@ -48,19 +48,19 @@ def run_case(
     >>> figures["times"], max(figures["bures_w2"]) < 1e-3
     ([1.0, 2.0], True)
     """
-    for group, given in (
+    for group, part in (
         ("problem", problem),
         ("scheme", scheme),
         ("solver", solver),
         ("run", run),
     ):
-        if given is not None:
-            check_type(group, given, Mapping)
+        if part is not None:
+            check_type(group, part, Mapping)
     check_count("points", points)
     check_options("run", evolve, run or {})
     options = dict(problem)
     start = problem_by_name(options.pop("name", ""), **options)
-    given = {"name": "Explicit"} | dict(scheme or {})
+    given: dict[str, Any] = {"name": "Explicit"} | dict(scheme or {})
     make = _choose("scheme", given, SCHEMES)
     given = {"h": start.h} | given
     if make is Explicit:
