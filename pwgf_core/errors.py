@@ -135,17 +135,17 @@ def check_lists(least: int, **lists: Any) -> None:
 
 def check_shape(name: str, value: Any, shape: tuple[int | None, ...]) -> None:
     """Raise `ValueError` unless `value` is a tensor of `shape`, where None is any length."""
-    is_tensor = isinstance(value, Tensor)
-    if (
-        is_tensor
-        and value.ndim == len(shape)
-        and all(n is None or n == m for n, m in zip(shape, value.shape, strict=True))
-    ):
-        return
-    wanted = ", ".join("any" if n is None else str(n) for n in shape)
-    if not is_tensor:
-        refuse(name, value, f"a tensor of shape ({wanted})")
-    raise ValueError(f"{name} must have shape ({wanted}), got {tuple(value.shape)}")
+    found = value.shape if isinstance(value, Tensor) else None
+    if found is not None and len(found) == len(shape):
+        for wanted, length in zip(shape, found, strict=True):
+            if wanted is not None and wanted != length:
+                break
+        else:
+            return
+    text = ", ".join("any" if n is None else str(n) for n in shape)
+    if found is None:
+        refuse(name, value, f"a tensor of shape ({text})")
+    raise ValueError(f"{name} must have shape ({text}), got {tuple(found)}")
 
 
 def check_real(name: str, value: Any, shape: tuple[int | None, ...]) -> None:

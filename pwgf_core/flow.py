@@ -112,7 +112,8 @@ def step_generator(seed: int, step: int, device: torch.device | str = "cpu") -> 
     """The generator of a step's sample: it depends on (seed, step) only, so runs can resume."""
     check_count("seed", seed, 0)
     check_count("step", step, 0)
-    check_device("device", device)
+    if not isinstance(device, torch.device):  # else it is that of a tensor
+        check_device("device", device)
     word = int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
     return Generator(device).manual_seed(word)
 

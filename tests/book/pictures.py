@@ -3,7 +3,7 @@
 import pytest
 from playwright.sync_api import Locator, Page
 
-# Widget pictures have new blob addresses now and then, which the page's policy does not let a script
+# Widget pictures have new blob addresses now and then, which the page's policy lets no script
 # fetch: compare what is drawn.
 SEEN = """root => Promise.all(
     [...root.querySelectorAll(".jupyter-widgets img, img.widget-image")]
