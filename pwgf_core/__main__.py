@@ -16,7 +16,7 @@ import torch
 from tqdm.std import tqdm
 
 from . import __version__
-from .errors import check_count, check_device, check_memory
+from .errors import check_count, check_device, check_folder, check_memory
 from .evaluation import Evaluation, evaluate, evaluation_cloud
 from .flow import Scheme, Trajectory, evolve
 from .linalg import Dense, Dual, Minres, Status
@@ -199,7 +199,7 @@ def targets_command(args: argparse.Namespace) -> int:
 def run_command(args: argparse.Namespace) -> int:
     """Run, print the table, write the files; the exit code says how the run ended."""
     if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+        check_folder("--out", args.out)  # before the work, not after it
     if args.targets:
         return targets_command(args)
     problem, scheme = build(args)

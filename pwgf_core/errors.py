@@ -218,6 +218,18 @@ def check_device(name: str, value: Any) -> None:
     raise ValueError(f"{name} must be a device with values that is there, got {value!r}{reason}")
 
 
+def check_folder(name: str, path: str | os.PathLike[str]) -> None:
+    """Make a folder if it is not there; raise `ValueError` unless files can be written to it."""
+    reason = "not permitted"
+    try:
+        Path(path).mkdir(parents=True, exist_ok=True)
+        if os.access(path, os.W_OK | os.X_OK):
+            return
+    except (OSError, ValueError, TypeError) as error:
+        reason = str(error)
+    refuse(name, str(path), f"a folder that can be written ({reason})")
+
+
 def check_draw(n: Any, dim: int, generator: Any, dtype: object = torch.float64) -> None:
     """Raise `ValueError` unless these say how to draw n points, which the memory must hold."""
     check_count("n", n)

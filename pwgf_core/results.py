@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import check_choice, check_count, check_options, check_type
+from .errors import check_choice, check_count, check_folder, check_options, check_type
 from .evaluation import EVALUATION_SAMPLES, evaluate
 from .flow import Scheme, evolve
 from .linalg import Dense, Dual, LinearSolver, Minres
@@ -115,6 +115,7 @@ def store_row(
     """Add or replace one row of a stored sweep; floats keep six digits."""
     check_type("settings", settings, Mapping)
     check_type("figures", figures, Mapping)
+    check_folder("folder", folder)
     path = Path(folder) / f"{name}.json"
     rows = stored_results(name, folder) if path.exists() else {}
     rows[row] = {"settings": dict(settings), "figures": _rounded(figures)}
@@ -125,7 +126,7 @@ def write_rows(name: str, rows: Settings, folder: str | os.PathLike[str] = FOLDE
     """Write a sweep as it is."""
     path = Path(folder) / f"{name}.json"
     check_type("rows", rows, Mapping)
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_folder("folder", folder)
     path.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
 
 

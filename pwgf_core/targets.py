@@ -39,7 +39,7 @@ def read_targets(path: str | PathLike[str]) -> dict[str, Any]:
         data["times"] = [float(t) for t in data.get("times", [])]
         for case in data["cases"]:
             check_case(case, len(data["times"]))
-    except (KeyError, TypeError, AttributeError, RuntimeError, ValueError) as error:
+    except (OSError, LookupError, TypeError, AttributeError, RuntimeError, ValueError) as error:
         raise ValueError(f"{path} is no file of targets: {shown(error)}") from None
     return data
 

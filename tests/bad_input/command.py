@@ -65,8 +65,8 @@ LINES: list[tuple[list[str], str, str]] = [
     ([*HEAT, "--save-samples", "10"], "--save-samples", "--out"),
     ([*HEAT, "--out", "OUT", "--save-samples", "0"], "--save-samples", "0"),
     ([*HEAT, "--out", "OUT", "--save-samples", "9999999999999"], "--save-samples", "GiB"),
-    ([*HEAT, "--out", "/dev/null/here"], "/dev/null", "directory"),
-    ([*HEAT, "--out", "OUT\0"], "null", "embedded"),
+    ([*HEAT, "--out", "/dev/null/here"], "--out", "/dev/null/here"),
+    ([*HEAT, "--out", "OUT\0"], "--out", "embedded null"),
     ([*HEAT, "--dtype=--"], "--dtype", "'--'"),
     ([*HEAT, "--quiet=loud"], "--quiet", "'loud'"),
 ]

@@ -243,6 +243,8 @@ CASES = [
     Case(lambda: case(points=0), "points", "0"),
     Case(lambda: stored_results("no_sweep"), "name", "'no_sweep'"),
     Case(lambda: store_row("sweep", "row", {}, any_([1.0]), "/dev/null/x"), "figures", "[1.0]"),
+    Case(lambda: store_row("sweep", "row", {}, {}, "/dev/null/x"), "folder", "'/dev/null/x'"),
+    Case(lambda: read_targets("no such file"), "no such file", "No such file"),
     Case(lambda: run_targets(any_([])), "data", "[]"),
     Case(lambda: read_targets("/dev/null"), "/dev/null", "targets"),
 ]
