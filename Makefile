@@ -16,7 +16,7 @@ BOOK_FILES := _config.yml _toc.yml $(CHAPTERS) $(wildcard book/*.md book/*.bib b
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book pdf test test-all bench assignments grade grades formgrader lab serve notebooks results lint check-notebooks chromium vendor clean
+.PHONY: help book pdf test test-all bench assignments grade grades formgrader lab serve notebooks results audit lint check-notebooks chromium vendor clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -67,6 +67,10 @@ notebooks: $(VENV)/.book ## execute the chapters whose source or package changed
 results: $(VENV)/.book ## measure what the pages read from book/results and is not stored
 	$(BIN)/python book/tools/results.py
 	$(BIN)/python book/tools/other_methods.py
+
+audit: $(VENV)/.test $(VENV)/.audit ## check pins and checksums, and ask PyPI for known weaknesses
+	$(BIN)/python -m pytest -q tests/test_pins.py tests/book/test_vendor.py
+	$(BIN)/pip-audit --no-deps --disable-pip -r constraints.txt
 
 lint: $(VENV)/.test ## ruff, pyright, codespell
 	@$(BIN)/ruff check --quiet

@@ -16,6 +16,7 @@ import torch
 from tqdm.std import tqdm
 
 from . import __version__
+from .errors import check_count, check_device, check_folder, check_memory
 from .evaluation import Evaluation, evaluate, evaluation_cloud
 from .flow import Scheme, Trajectory, evolve
 from .linalg import Dense, Dual, Minres, Status
@@ -36,11 +37,16 @@ METRICS = {"relaxed": Relaxed, "wasserstein": Wasserstein}
 EXIT = {"completed": 0, "failed": 1, "interrupted": 130}
 
 
+def one_line(message: object) -> str:
+    """The message without line breaks and other white space that would hide it."""
+    return " ".join(str(message).split())
+
+
 class Parser(argparse.ArgumentParser):
     """Says what is wrong in one line and exits with code 2."""
 
     def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: error: {message} (--help lists the options)\n")
+        self.exit(2, f"{self.prog}: error: {one_line(message)} (--help lists the options)\n")
 
 
 def parser() -> Parser:
@@ -92,13 +98,9 @@ def build(args: argparse.Namespace) -> tuple[Problem, Scheme]:
         raise ValueError(f"NAME must be one of {', '.join(sorted(PROBLEMS))}, got {args.name!r}")
     if (args.resume or args.save_samples is not None) and args.out is None:
         raise ValueError("--resume and --save-samples need --out DIR")
-    if args.save_samples is not None and args.save_samples < 1:
-        raise ValueError(f"--save-samples must be at least 1, got {args.save_samples}")
-    try:
-        torch.zeros(1, device=args.device)
-    except (RuntimeError, AssertionError) as error:
-        reason = str(error).splitlines()[0]
-        raise ValueError(f"--device {args.device} cannot be used: {reason}") from None
+    if args.save_samples is not None:
+        check_count("--save-samples", args.save_samples)
+    check_device("--device", args.device)
     factory = PROBLEMS[args.name]
     own = ("transform", "layers", "rotate", "frame", "reference", "diffusion")
     options = {name: getattr(args, name) for name in own}
@@ -108,6 +110,9 @@ def build(args: argparse.Namespace) -> tuple[Problem, Scheme]:
         if name not in inspect.signature(factory).parameters:
             raise ValueError(f"--{name} is not an option of {args.name}")
     problem = factory(**given)
+    if args.save_samples is not None:
+        numbers = (args.record + 1.0) * args.save_samples * problem.model.dim
+        check_memory("--save-samples", args.save_samples, numbers)
     h = problem.h if args.h is None else args.h
     return problem, make_scheme(args, problem, h)
 
@@ -194,7 +199,7 @@ def targets_command(args: argparse.Namespace) -> int:
 def run_command(args: argparse.Namespace) -> int:
     """Run, print the table, write the files; the exit code says how the run ended."""
     if args.out:
-        args.out.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+        check_folder("--out", args.out)  # before the work, not after it
     if args.targets:
         return targets_command(args)
     problem, scheme = build(args)
@@ -236,6 +241,9 @@ def run_command(args: argparse.Namespace) -> int:
 def main(argv: list[str] | None = None) -> int:
     """Entry point; returns the exit code."""
     args = parser().parse_args(argv)
+    for name, value in vars(args).items():
+        if value == []:  # what argparse makes of --NAME=--
+            parser().error(f"--{name.replace('_', '-')} must have a value, got '--'")
     if args.command == "list":
         for name, factory in PROBLEMS.items():
             print(f"{name:24} {(factory.__doc__ or '').splitlines()[0]}")
@@ -243,8 +251,13 @@ def main(argv: list[str] | None = None) -> int:
     try:
         return run_command(args)
     except (ValueError, OSError) as error:
-        print(f"pwgf_core: error: {error}", file=sys.stderr)
+        print(f"pwgf_core: error: {one_line(error)}", file=sys.stderr)
         return 2
+    except (MemoryError, RuntimeError) as error:
+        if not isinstance(error, MemoryError) and "memory" not in str(error):
+            raise
+        print(f"pwgf_core: error: out of memory: {one_line(error)[:200]}", file=sys.stderr)
+        return EXIT["failed"]
 
 
 if __name__ == "__main__":

@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from .energies import Energy
-from .errors import check_count, check_positive
+from .errors import check_count, check_positive, check_type
 from .model import Cloud, PushForward
 from .schemes.forces import energy_gradient
 from .transforms.base import Jacobian, Transform
@@ -61,6 +61,8 @@ def check_jacobian(
     >>> max(found.values()) < 1e-8
     True
     """
+    check_type("transform", transform, Transform)
+    check_count("seed", seed, 0)
     transform.check(theta, z)
     check_positive("tolerance", tolerance)
     _check_double(theta)
@@ -144,6 +146,9 @@ def check_gradient(
     >>> sorted(found)
     ['gradient', 'velocity', 'weak form']
     """
+    check_type("energy", energy, Energy)
+    check_type("model", model, PushForward)
+    check_count("seed", seed, 0)
     model.transform.check(theta, z)
     _check_double(theta)
     check_count("the number of samples z", len(z), 2 * BATCHES)

@@ -6,15 +6,23 @@ import html
 import math
 from dataclasses import dataclass, field
 
+from .errors import check_count, check_not_negative, is_number, refuse
+
 
 def number(value: float, repeat: float, digits: int = 3) -> str:
     """HTML of a computed number that a repeated run may miss by `repeat`.
+
+    Raises `ValueError` for a value that is no number, a negative `repeat` or `digits` below 1.
 
     The notebook checks compare such numbers within that distance and all other text exactly.
 
     >>> number(0.12345, 0.01)
     '<data class="number" data-repeat="0.01">0.123</data>'
     """
+    if not is_number(value):
+        refuse("value", value, "a number")
+    check_not_negative("repeat", repeat)
+    check_count("digits", digits)
     return f'<data class="number" data-repeat="{repeat:.3g}">{value:.{digits}g}</data>'
 
 
@@ -78,7 +86,12 @@ class Claims:
         `repeat` is how far the value may move when the page is run on another machine, by
         default a tenth of the tolerance.
         """
+        for name, given in (("value", value), ("reference", reference)):
+            if not is_number(given) and not isinstance(given, bool):
+                refuse(name, given, "a number")
+        check_not_negative("tolerance", tolerance)
         repeat = tolerance / 10 if repeat is None else repeat
+        check_not_negative("repeat", repeat)
         claim = Claim(statement, float(value), float(reference), float(tolerance), float(repeat))
         self.claims.append(claim)
         if not claim.holds:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Generator, Tensor
 
-from .errors import NumericalError
+from .errors import NumericalError, check_count, check_real, check_type
 from .flow import Trajectory
 from .model import Cloud
 from .state import Problem
@@ -31,6 +31,9 @@ def evaluation_cloud(problem: Problem, theta: Tensor, n: int = EVALUATION_SAMPLE
 
     The points depend on n alone, not on the run: no step has seen them.
     """
+    check_type("problem", problem, Problem)
+    check_real("theta", theta, (problem.model.transform.n_params,))
+    check_count("n", n)
     generator = Generator().manual_seed(EVALUATION_SEED)
     reference = problem.model.reference
     z = reference.draw(n, generator, torch.float64, reference.samplings[-1]).to(theta)
@@ -42,6 +45,8 @@ def evaluate(problem: Problem, run: Trajectory, n: int = EVALUATION_SAMPLES) -> 
 
     Both are NaN where a failed run has left a map that folds.
     """
+    check_type("problem", problem, Problem)
+    check_type("run", run, Trajectory)
     energy: list[float] = []
     errors: dict[str, list[float]] = {}
     for t, theta in zip(run.times, run.thetas, strict=True):

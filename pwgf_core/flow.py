@@ -19,7 +19,17 @@ from safetensors.torch import save_file
 from torch import Generator, Tensor
 from tqdm.std import tqdm
 
-from .errors import NumericalError, check_choice, check_count, check_positive
+from .errors import (
+    NumericalError,
+    check_choice,
+    check_count,
+    check_device,
+    check_function,
+    check_method,
+    check_positive,
+    check_type,
+)
+from .limits import check_run
 from .linalg import Solution, Status
 from .reference import SAMPLINGS
 from .state import Info, Problem, State
@@ -100,6 +110,10 @@ class Trajectory:
 
 def step_generator(seed: int, step: int, device: torch.device | str = "cpu") -> Generator:
     """The generator of a step's sample: it depends on (seed, step) only, so runs can resume."""
+    check_count("seed", seed, 0)
+    check_count("step", step, 0)
+    if not isinstance(device, torch.device):  # else it is that of a tensor
+        check_device("device", device)
     word = int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
     return Generator(device).manual_seed(word)
 
@@ -138,6 +152,9 @@ def evolve(
     >>> run.status, run.times, run.state.step
     ('completed', [0.0, 0.1, 0.2], 2)
     """
+    check_type("problem", problem, Problem)
+    check_method("scheme", scheme, "step")
+    check_positive("h", scheme.h)
     t_end = problem.t_end if t_end is None else t_end
     samples = problem.samples if samples is None else samples
     sampling = problem.sampling if sampling is None else sampling
@@ -147,6 +164,13 @@ def evolve(
     check_count("seed", seed, 0)
     check_count("record", record)
     check_count("checkpoint_every", checkpoint_every)
+    check_type("progress", progress, bool)
+    if callback is not None:
+        check_function("callback", callback)
+    if resume is not None:
+        check_type("resume", resume, Trajectory)
+    solver = getattr(scheme, "solver", None) or problem.solver
+    check_run(problem, scheme.h, t_end, samples, record, solver)
     targets = [t_end * i / record for i in range(1, record)] + [t_end]
     settings = {
         "problem": problem.name,

@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
-from .errors import check_choice, check_count, check_shape
+from .errors import check_alike, check_choice, check_count, check_memory, check_points, check_real
 
 KINDS = ("fourier", "tanh")
 CUTOFF = 1e-10  # singular values of the normalised fields below this part are rounding
@@ -54,15 +54,18 @@ class GradientFields:
         seed: int = 0,
         extra: Tensor | None = None,
     ) -> None:
-        check_shape("x", x, (None, None))
+        check_points("x", x)
         check_count("features", features, 0)
         check_count("degree", degree)
         check_choice("kind", kind, KINDS)
         n, d = x.shape
         if d > 1 and degree > 2:
             raise ValueError(f"degree must be 1 or 2 in {d} dimensions, got {degree}")
+        check_count("seed", seed, 0)
+        check_memory("features", features, float(n) * d * features)
         if extra is not None:
-            check_shape("extra", extra, (n, d))
+            check_real("extra", extra, (n, d))
+            check_alike("extra", extra, "x", x)
         self.x, self.features, self.kind, self.degree = x, features, kind, degree
         self.seed, self.extra = seed, extra
 
@@ -110,7 +113,10 @@ class GradientFields:
     def project(self, field: Tensor) -> Tensor:
         """The gradient in the span nearest to `field` in the mean square, along the first axes.
 
-        Shapes (n, d) → (n, d), or (n, d, k) → (n, d, k) for k fields.
+        Shapes (n, d) → (n, d), or (n, d, k) → (n, d, k) for k fields. Raises `ValueError` for
+        another shape.
         """
+        rest = tuple(field.shape[2:3]) if isinstance(field, Tensor) else ()
+        check_real("field", field, (*self.x.shape, *rest))
         flat = field.reshape(self.basis.shape[0], -1)
         return (self.basis @ (self.basis.T @ flat)).reshape(field.shape)

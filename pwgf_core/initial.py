@@ -12,7 +12,18 @@ from scipy.optimize import linear_sum_assignment
 from torch import Generator, Tensor
 
 from .distributed import expectation
-from .errors import NumericalError, check_count, check_finite, check_positive, check_shape
+from .errors import (
+    NumericalError,
+    check_count,
+    check_finite,
+    check_function,
+    check_points,
+    check_positive,
+    check_real,
+    check_shape,
+    check_type,
+    check_values,
+)
 from .linalg import minres
 from .metrics import RelaxedMetric, largest_eigenvalue
 from .model import PushForward
@@ -74,16 +85,22 @@ def fit_initial(
     >>> fit.theta.round(decimals=6).tolist(), fit.e0 < 1e-6
     ([3.0, 0.0, 0.0, 3.0, 1.0, 1.0], True)
     """
-    check_shape("theta", theta, (model.transform.n_params,))
+    check_type("model", model, PushForward)
+    check_real("theta", theta, (model.transform.n_params,))
+    check_values("theta", theta)
+    check_type("generator", generator, Generator)
     check_count("samples", samples)
     check_positive("tol", tol)
     check_count("max_iterations", max_iterations)
     if isinstance(target, Tensor):
-        check_shape("target", target, (None, model.dim))
+        check_points("target", target, model.dim)
+        check_values("target", target)
         x = target.to(theta)
         theta, converged, k = _quasi_newton(_likelihood(model, x), theta, tol, max_iterations)
         e0, floor = _sample_w2(model, theta, x, generator)
         return InitialFit(theta, e0, "sample_w2", floor, converged, k)
+
+    check_function("target", target)
 
     def draw() -> tuple[Tensor, Tensor]:
         reference = model.reference

@@ -12,7 +12,7 @@ import torch
 from scipy.linalg import eigvalsh_tridiagonal
 from torch import Tensor
 
-from .errors import check_count, check_positive, check_shape
+from .errors import check_alike, check_count, check_function, check_positive, check_real
 
 
 class Status(StrEnum):
@@ -57,6 +57,14 @@ class Solution:
     largest: float
 
 
+def _product(matvec: Callable[[Tensor], Tensor], v: Tensor) -> Tensor:
+    """A v, of the shape and dtype of v."""
+    product = matvec(v)
+    check_real("matvec(v)", product, tuple(v.shape))
+    check_alike("matvec(v)", product, "b", v)
+    return product
+
+
 def _norm(v: Tensor) -> float:
     return float(torch.linalg.vector_norm(v))
 
@@ -92,19 +100,21 @@ def minres(
     >>> solution.status.value, [round(float(x), 6) for x in solution.x]
     ('converged', [1.0, 3.0, 0.0])
     """
-    check_shape("b", b, (None,))
+    check_function("matvec", matvec)
+    check_real("b", b, (None,))
     eps = torch.finfo(b.dtype).eps
     tol = 5000 * eps if tol is None else tol
     check_positive("tol", tol)
     if x0 is not None:
-        check_shape("x0", x0, tuple(b.shape))
+        check_real("x0", x0, tuple(b.shape))
+        check_alike("x0", x0, "b", b)
     if max_iterations is None:
-        max_iterations = 5 * len(b)
+        max_iterations = max(1, 5 * len(b))
     check_count("max_iterations", max_iterations)
 
     b_norm = _norm(b)
     x = torch.zeros_like(b) if x0 is None else x0.clone()
-    r2 = b.clone() if x0 is None else b - matvec(x)
+    r2 = b.clone() if x0 is None else b - _product(matvec, x)
     beta = _norm(r2)
     if not math.isfinite(beta):
         return Solution(torch.zeros_like(b), math.inf, 0, Status.NON_FINITE, 0.0)
@@ -122,7 +132,7 @@ def minres(
     for _ in range(max_iterations):
         # Lanczos: one product, two inner products.
         v = r2 / beta
-        y = matvec(v)
+        y = matvec(v) if alphas else _product(matvec, v)
         if old_beta:
             y = y - (beta / old_beta) * r1
         alpha = float(v @ y)
@@ -201,9 +211,11 @@ def least_norm(
     >>> solution.status.value, [round(float(x), 6) for x in solution.x]
     ('inconsistent', [1.0, 3.0, 0.0])
     """
-    check_shape("b", b, (None,))
+    check_function("matvec", matvec)
+    check_real("b", b, (None,))
     tol = 5000 * torch.finfo(b.dtype).eps if tol is None else tol
-    part = minres(matvec, matvec(b), None, tol, max_iterations)
+    check_positive("tol", tol)
+    part = minres(matvec, _product(matvec, b), None, tol, max_iterations)
     if part.status is Status.NON_FINITE:
         return part
     solution = minres(matvec, part.x, None, tol, max_iterations)

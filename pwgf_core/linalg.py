@@ -9,7 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
-from .errors import check_count, check_positive, check_shape
+from .errors import check_count, check_not_negative, check_positive, check_shape, check_type
 from .krylov import Solution, Status, least_norm, minres
 from .metrics import RelaxedMetric, largest_eigenvalue
 
@@ -52,7 +52,9 @@ class Minres:
     def __post_init__(self) -> None:
         check_positive("tol", self.tol)
         check_count("max_iterations", self.max_iterations)
-        _check_shift(self.shift)
+        check_type("warm_start", self.warm_start, bool)
+        check_type("least_norm", self.least_norm, bool)
+        check_not_negative("shift", self.shift)
         if self.least_norm and self.shift:
             raise ValueError(f"shift must be 0 with least_norm, got {self.shift!r}")
 
@@ -89,7 +91,7 @@ class Dense:
 
     def __post_init__(self) -> None:
         check_positive("cutoff", self.cutoff)
-        _check_shift(self.shift)
+        check_not_negative("shift", self.shift)
 
     def solve(
         self,
@@ -169,11 +171,6 @@ class Dual(Dense):
         c, largest = self._by_eigenvalues(matrix, r @ v.flatten() / n**0.5)
         x = w @ c
         return self._report(x, g, g - metric.matvec(x), largest)
-
-
-def _check_shift(shift: float) -> None:
-    if not 0 <= shift < math.inf:
-        raise ValueError(f"shift must be a finite number of at least 0, got {shift!r}")
 
 
 def _not_finite(g: Tensor) -> Solution:

@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 
 from .distributed import expectation
-from .errors import check_choice, check_count, check_shape
+from .errors import (
+    check_choice,
+    check_count,
+    check_fraction,
+    check_not_negative,
+    check_shape,
+    check_type,
+)
 from .gradient_fields import KINDS, GradientFields
 from .transforms.base import Jacobian
 
@@ -31,6 +38,10 @@ class RelaxedMetric:
 
     jacobian: Jacobian
     shift: float = 0.0
+
+    def __post_init__(self) -> None:
+        check_type("jacobian", self.jacobian, Jacobian)
+        check_not_negative("shift", self.shift)
 
     @property
     def size(self) -> int:
@@ -70,7 +81,7 @@ class RelaxedMetric:
         return matrix
 
     def shifted(self, epsilon: float) -> Self:
-        """The metric plus ε I."""
+        """The metric plus ε I, ε ≥ 0."""
         return replace(self, shift=self.shift + epsilon)
 
     def right_hand_side(self, v: Tensor) -> Tensor:
@@ -90,6 +101,14 @@ class WassersteinMetric(RelaxedMetric):
 
     fields: GradientFields = field(kw_only=True)
     floor: float = 0.0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_type("fields", self.fields, GradientFields)
+        check_fraction("floor", self.floor)
+        points = (self.jacobian.n, self.jacobian.transform.dim)
+        if self.fields.x.shape != points:
+            raise ValueError(f"fields must be of points {points}, got {tuple(self.fields.x.shape)}")
 
     def weigh(self, field: Tensor) -> Tensor:
         """(1 − ε) P field + ε field."""
@@ -163,8 +182,8 @@ class Wasserstein:
         check_count("features", self.features, 0)
         check_choice("kind", self.kind, KINDS)
         check_count("degree", self.degree)
-        if not 0 <= self.floor <= 1:
-            raise ValueError(f"floor must be a number from 0 to 1, got {self.floor!r}")
+        check_fraction("floor", self.floor)
+        check_count("seed", self.seed, 0)
 
     def __call__(self, jacobian: Jacobian, v: Tensor | None = None) -> WassersteinMetric:
         fields = GradientFields(jacobian.x, self.features, self.kind, self.degree, self.seed, v)

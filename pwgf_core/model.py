@@ -10,6 +10,7 @@ import torch
 from torch import Generator, Tensor
 
 from .distributed import expectation
+from .errors import check_count, check_points, check_real, check_type
 from .reference import Reference
 from .transforms.base import Jacobian, Transform
 
@@ -48,7 +49,15 @@ class Cloud:
         z: Tensor | None = None,
         jumps: Jumps | Callable[[], Jumps | None] | None = None,
     ) -> None:
+        check_points("x", x)
         self.x, self._log_rho, self._score, self._z, self._jumps = x, log_rho, score, z, jumps
+        for name, value in (("log_rho", log_rho), ("score", score), ("z", z)):
+            if value is not None and not callable(value):
+                self._check(name, value)
+
+    def _check(self, name: str, value: Tensor) -> Tensor:
+        check_real(name, value, tuple(self.x.shape[: 1 if name == "log_rho" else 2]))
+        return value
 
     @property
     def n(self) -> int:
@@ -58,12 +67,12 @@ class Cloud:
     @cached_property
     def log_rho(self) -> Tensor:
         """log ρ(x), shape (n,)."""
-        return _given("log_rho", self._log_rho)
+        return self._check("log_rho", _given("log_rho", self._log_rho))
 
     @cached_property
     def score(self) -> Tensor:
         """∇log ρ(x), shape (n, d)."""
-        return _given("score", self._score)
+        return self._check("score", _given("score", self._score))
 
     @property
     def z(self) -> Tensor:
@@ -109,6 +118,8 @@ class PushForward:
     """
 
     def __init__(self, reference: Reference, transform: Transform) -> None:
+        check_type("reference", reference, Reference)
+        check_type("transform", transform, Transform)
         if reference.dim != transform.dim:
             raise ValueError(
                 "reference and transform must have one dimension, "
@@ -160,6 +171,8 @@ class PushForward:
 
     def cloud(self, theta: Tensor, z: Tensor, chunk: int = 8192) -> Cloud:
         """The cloud at x = T_θ(z), in chunks of samples so that memory stays small."""
+        self.transform.check(theta, z)
+        check_count("chunk", chunk)
 
         def collect(name: str) -> Tensor:
             parts = z.split(chunk)
@@ -182,4 +195,5 @@ class PushForward:
 
     def sample(self, theta: Tensor, n: int, generator: Generator) -> Tensor:
         """`n` independent samples of ρ_θ, shape (n, d)."""
+        check_real("theta", theta, (self.transform.n_params,))
         return self.cloud(theta, self.reference.sample(n, generator, theta.dtype)).x

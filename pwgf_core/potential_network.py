@@ -6,7 +6,15 @@ import torch
 from torch import Generator, Tensor
 
 from .distributed import expectation
-from .errors import check_choice, check_count, check_shape
+from .errors import (
+    check_alike,
+    check_choice,
+    check_count,
+    check_dtype,
+    check_points,
+    check_real,
+    check_type,
+)
 from .gradient_fields import whitening
 
 ACTIVATIONS = ("tanh", "relu")
@@ -46,7 +54,7 @@ class PotentialNetwork:
         self.sizes = [width * dim, width, width, dim, dim * dim]
         self.whitening = None
         if points is not None:
-            check_shape("points", points, (None, dim))
+            check_points("points", points, dim)
             self.whitening = whitening(points)
 
     def init(
@@ -56,6 +64,8 @@ class PotentialNetwork:
         device: torch.device | str = "cpu",
     ) -> Tensor:
         """First parameters, flat."""
+        check_type("generator", generator, Generator)
+        check_dtype("dtype", dtype)
         d, k = self.dim, self.width
         if self.activation == "relu":
             uniform = torch.rand(k * d + 2 * k, generator=generator, dtype=torch.float64)
@@ -69,6 +79,9 @@ class PotentialNetwork:
 
     def gradient(self, theta: Tensor, x: Tensor) -> Tensor:
         """∇ψ(x), shape (n, d), differentiable in θ."""
+        check_real("theta", theta, (sum(self.sizes),))
+        check_points("x", x, self.dim)
+        check_alike("theta", theta, "x", x)
         if self.whitening is None:
             return self._gradient(theta, x)
         mean, whiten = self.whitening
@@ -87,6 +100,9 @@ class PotentialNetwork:
         self, theta: Tensor, x: Tensor, u: Tensor, adam: torch.optim.Optimizer, steps: int
     ) -> float:
         """`steps` of the optimiser on E|∇ψ(x) − u|²/E|u|²; returns that residual at the end."""
+        check_points("x", x, self.dim)
+        check_real("u", u, tuple(x.shape))
+        check_count("steps", steps, 0)
         scale = expectation(u.square().sum(), len(x)).clamp_min(torch.finfo(u.dtype).tiny).sqrt()
 
         def residual() -> Tensor:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
-from .errors import check_choice
+from .errors import check_choice, check_count, check_folder, check_options, check_type
 from .evaluation import EVALUATION_SAMPLES, evaluate
 from .flow import Scheme, evolve
 from .linalg import Dense, Dual, LinearSolver, Minres
@@ -40,7 +40,7 @@ def run_case(
     t > 0: `times`, `energy_error` F(θ_t) − F(ρ_t) where the exact energy is known, and the errors
     of `evaluate`; and `status`, `steps`, and `iterations` of the linear solver in all.
 
-    Raises `ValueError` for unknown names, `TypeError` for unknown arguments.
+    Raises `ValueError` for unknown names and arguments.
 
     >>> case = {"problem": {"name": "ornstein_uhlenbeck_10d", "transform": "affine"},
     ...         "scheme": {"h": 0.1, "method": "rk4"}, "run": {"record": 2}, "points": 1024}
@@ -48,7 +48,18 @@ def run_case(
     >>> figures["times"], max(figures["bures_w2"]) < 1e-3
     ([1.0, 2.0], True)
     """
-    start = problem_by_name(**problem)
+    for group, part in (
+        ("problem", problem),
+        ("scheme", scheme),
+        ("solver", solver),
+        ("run", run),
+    ):
+        if part is not None:
+            check_type(group, part, Mapping)
+    check_count("points", points)
+    check_options("run", evolve, run or {})
+    options = dict(problem)
+    start = problem_by_name(options.pop("name", ""), **options)
     given: dict[str, Any] = {"name": "Explicit"} | dict(scheme or {})
     make = _choose("scheme", given, SCHEMES)
     given = {"h": start.h} | given
@@ -56,7 +67,10 @@ def run_case(
         given = {"method": start.method} | given
     if solver is not None:
         options = dict(solver)
-        given["solver"] = _choose("solver", options, SOLVERS)(**options)
+        solve = _choose("solver", options, SOLVERS)
+        check_options("solver", solve, options)
+        given["solver"] = solve(**options)
+    check_options("scheme", make, given)
     found = evolve(start, make(**given), progress=False, **(run or {}))
     result = evaluate(start, found, points)
     figures: dict[str, Any] = {
@@ -99,6 +113,9 @@ def store_row(
     folder: str | os.PathLike[str] = FOLDER,
 ) -> None:
     """Add or replace one row of a stored sweep; floats keep six digits."""
+    check_type("settings", settings, Mapping)
+    check_type("figures", figures, Mapping)
+    check_folder("folder", folder)
     path = Path(folder) / f"{name}.json"
     rows = stored_results(name, folder) if path.exists() else {}
     rows[row] = {"settings": dict(settings), "figures": _rounded(figures)}
@@ -108,7 +125,8 @@ def store_row(
 def write_rows(name: str, rows: Settings, folder: str | os.PathLike[str] = FOLDER) -> None:
     """Write a sweep as it is."""
     path = Path(folder) / f"{name}.json"
-    path.parent.mkdir(parents=True, exist_ok=True)
+    check_type("rows", rows, Mapping)
+    check_folder("folder", folder)
     path.write_text(json.dumps({"rows": rows}, indent=1) + "\n", encoding="utf-8")
 
 

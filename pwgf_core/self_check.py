@@ -14,6 +14,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from .errors import check_function, check_not_negative
+
 NUMBERS = (bool, int, float, np.float64, np.float32, np.int64, np.bool_)
 
 
@@ -68,6 +70,7 @@ def compare(
       hint: a number, not an integer
     """
     wanted, given = _plain(expected), _plain(found)
+    check_not_negative("tolerance", tolerance)
     if wanted is None:
         raise ValueError(f"expected must be a number or a tensor, got {type(expected).__name__}")
     if given is None:
@@ -100,6 +103,7 @@ def names_used(function: Callable[..., Any]) -> set[str]:
     >>> sorted(names_used(lambda a: torch.linalg.eigh(a + shift)))
     ['eigh', 'linalg', 'shift', 'torch']
     """
+    check_function("function", function)
     code = getattr(function, "__code__", None)
     todo, names = [code], set()
     while todo:

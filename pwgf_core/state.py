@@ -10,7 +10,16 @@ import torch
 from torch import Tensor
 
 from .energies import Energy
-from .errors import check_choice, check_count, check_positive, check_shape
+from .errors import (
+    check_choice,
+    check_count,
+    check_method,
+    check_not_negative,
+    check_positive,
+    check_real,
+    check_type,
+    check_values,
+)
 from .initial import InitialFit
 from .linalg import LinearSolver, Minres, Solution, Status
 from .model import Cloud, PushForward
@@ -56,11 +65,17 @@ class Problem:
     name: str = "problem"
 
     def __post_init__(self) -> None:
-        check_shape("theta0", self.theta0, (self.model.transform.n_params,))
+        check_type("model", self.model, PushForward)
+        check_type("energy", self.energy, Energy)
+        check_real("theta0", self.theta0, (self.model.transform.n_params,))
+        check_values("theta0", self.theta0)
         check_positive("t_end", self.t_end)
         check_positive("h", self.h)
         check_count("samples", self.samples)
         check_choice("sampling", self.sampling, SAMPLINGS)
+        check_method("solver", self.solver, "solve")
+        if self.exact is not None:
+            check_method("exact", self.exact, "errors", "energy")
         if self.initial and not torch.equal(self.initial.theta.to(self.theta0), self.theta0):
             raise ValueError("theta0 must be the theta of initial, got another one")
 
@@ -90,6 +105,11 @@ class State:
     solution: Solution | None = None
     h: float | None = None
     psi: Tensor | None = None
+
+    def __post_init__(self) -> None:
+        check_real("theta", self.theta, (None,))
+        check_not_negative("t", self.t)
+        check_count("step", self.step, 0)
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from torch.distributions import MultivariateNormal
 from tqdm.std import tqdm
 
 from .diagnostics import energy_distance, symmetric_kl
+from .errors import check_count, check_covariance, check_real, check_type, check_values, shown
 from .evaluation import EVALUATION_SEED
 from .exact import OrnsteinUhlenbeck
 from .flow import evolve
@@ -34,15 +35,29 @@ def read_targets(path: str | PathLike[str]) -> dict[str, Any]:
     `published`, a dictionary of methods with lists `kl_train` and `kl_target` over `times`.
     """
     try:
-        data = json.loads(Path(path).read_text())
-        for case in data["cases"]:
-            shape = (len(case["mean"]), *torch.tensor(case["cov"]).shape)
-            if shape != (case["dim"],) * 3:
-                raise ValueError(f"a case of dim {case['dim']} has mean and cov of shape {shape}")
+        data = json.loads(Path(path).read_text(encoding="utf-8"))
         data["times"] = [float(t) for t in data.get("times", [])]
-    except (KeyError, TypeError, json.JSONDecodeError, UnicodeDecodeError) as error:
-        raise ValueError(f"{path} is no file of targets: {error!r}") from None
+        for case in data["cases"]:
+            check_case(case, len(data["times"]))
+    except (OSError, LookupError, TypeError, AttributeError, RuntimeError, ValueError) as error:
+        raise ValueError(f"{path} is no file of targets: {shown(error)}") from None
     return data
+
+
+def check_case(case: dict[str, Any], times: int) -> None:
+    """Raise `ValueError` unless the numbers of a case fit together."""
+    check_count("dim", case["dim"])
+    check_count("seed", case["seed"], 0)
+    mean, covariance = (torch.tensor(case[k], dtype=torch.float64) for k in ("mean", "cov"))
+    check_real("mean", mean, (case["dim"],))
+    check_values("mean", mean)
+    check_covariance("cov", covariance, case["dim"])
+    for method, values in case.get("published", {}).items():
+        for name in ("kl_train", "kl_target"):
+            found = torch.tensor(values[name], dtype=torch.float64)
+            check_real(f"{name} of {method}", found, (times,))
+        if not times:
+            raise ValueError(f"times must hold at least one time for {method}, got none")
 
 
 def run_targets(
@@ -58,6 +73,8 @@ def run_targets(
     the `energy_distance` to the exact law, on 16 384 points, and where the file has them the
     `published` symmetric KL of each method.
     """
+    check_type("data", data, dict)
+    check_count("seed", seed, 0)
     rows = []
     for case in tqdm(data["cases"], disable=not progress, desc="targets", unit="case"):
         problem = ornstein_uhlenbeck(

@@ -94,5 +94,5 @@ def test_order_of_a_power_law(order: float) -> None:
     ids=["one pair", "two lengths"],
 )
 def test_an_order_needs_pairs(call: Callable[[], float]) -> None:
-    with pytest.raises(ValueError, match="two or more pairs"):
+    with pytest.raises(ValueError, match="h and error must have one length above 1, got"):
         call()

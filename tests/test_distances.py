@@ -130,7 +130,7 @@ def test_samples_must_fit() -> None:
         discrete_w2(x, torch.zeros(4, 3))
     with pytest.raises(ValueError, match=r"second must have shape \(4, 2\), got \(3, 2\)"):
         discrete_w2(x, x, x[:3])
-    with pytest.raises(ValueError, match="samples of at least 2 points, got 1 and 4"):
+    with pytest.raises(ValueError, match="x must hold at least 2 points, got 1"):
         energy_distance(x[:1], x)
     with pytest.raises(ValueError, match="directions must be an integer of at least 1, got 0"):
         sliced_w2(x, x, Generator(), 0)

@@ -184,7 +184,7 @@ def test_marginals_of_a_product(generator: Generator) -> None:
 
 
 def test_a_product_needs_laws_and_an_orthogonal_matrix() -> None:
-    with pytest.raises(ValueError, match="laws must hold at least one flow, got none"):
+    with pytest.raises(ValueError, match="laws must have a length above 0, got 0"):
         Separable([])
     with pytest.raises(ValueError, match="rotation must be orthogonal"):
         Separable([law(1.0, 0.0)] * 2, 2 * torch.eye(2))

@@ -342,7 +342,7 @@ def test_trajectories_are_of_fourth_order() -> None:
 
 def test_trajectories_say_what_is_wrong() -> None:
     start = torch.ones(1, dtype=torch.float64)
-    with pytest.raises(ValueError, match="times must hold at least one time, got none"):
+    with pytest.raises(ValueError, match="times must have a length above 0, got 0"):
         trajectories(lambda x, t: x, start, [], 0.1)
     with pytest.raises(ValueError, match="difference of successive times must be"):
         trajectories(lambda x, t: x, start, [0.0, 0.0], 0.1)

@@ -304,7 +304,7 @@ def test_wrong_arguments_are_named() -> None:
         Uniform(vector(0, 1), vector(1, 1))
     with pytest.raises(ValueError, match=r"high must have shape \(2\), got \(1,\)"):
         Uniform(vector(0, 1), vector(1))
-    with pytest.raises(ValueError, match=r"m must be above 1, got 1\.0"):
+    with pytest.raises(ValueError, match=r"m must be a finite number above 1, got 1\.0"):
         Barenblatt(2, 1.0)
     with pytest.raises(ValueError, match="t must be a finite number above 0, got 0"):
         Barenblatt(2, 2.0, 0)

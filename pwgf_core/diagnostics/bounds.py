@@ -10,13 +10,12 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from ..errors import check_positive
+from ..errors import check_lists, check_not_negative, check_number, check_positive, check_type
 
 
 def _not_negative(**values: float) -> None:
     for name, value in values.items():
-        if not 0 <= value < math.inf:
-            raise ValueError(f"{name} must be a finite number of at least 0, got {value!r}")
+        check_not_negative(name, value)
 
 
 def _weight(rate: float, t: float) -> float:
@@ -33,6 +32,7 @@ def growth_bound(t: float, lam: float, delta: float, e0: float = 0.0) -> float:
     1.1
     """
     _not_negative(t=t, delta=delta, e0=e0)
+    check_number("lam", lam)
     return math.exp(-lam * t) * e0 + math.sqrt(delta) * _weight(lam, t)
 
 
@@ -50,8 +50,10 @@ def growth_bound_along(
     [0.0, 1.0, 1.5]
     """
     _not_negative(e0=e0)
-    if len(t) != len(delta) or not t:
-        raise ValueError(f"t and delta must have one length above 0, got {len(t)} and {len(delta)}")
+    check_lists(1, t=t, delta=delta)
+    check_number("lam", lam)
+    for value in delta:
+        check_not_negative("delta", value)
     bounds = [e0]
     for k in range(1, len(t)):
         step = t[k] - t[k - 1]
@@ -96,6 +98,7 @@ def energy_bound(
     """
     check_positive("kappa", kappa)
     _not_negative(t=t, delta=delta, gap_theta=gap_theta)
+    check_type("exact", exact, bool)
     rate = 2 * kappa if exact else kappa
     return math.exp(-rate * t) * gap_theta + delta / (2 * kappa)
 
@@ -120,6 +123,7 @@ def uniform_bound(
     0.1
     """
     _not_negative(delta=delta, e0=e0)
+    check_number("lam", lam)
     root = math.sqrt(delta)
     if lam > 0:
         return max(e0, root / lam)

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from ..errors import check_count, check_shape
+from ..errors import check_count, check_memory, check_points, check_real, check_type, check_values
 
 
 def w2_1d(x: Tensor, y: Tensor | Callable[[Tensor], Tensor]) -> float:
@@ -30,8 +30,10 @@ def w2_1d(x: Tensor, y: Tensor | Callable[[Tensor], Tensor]) -> float:
     n = len(x)
     if callable(y):
         u = (torch.arange(n, dtype=torch.float64) + 0.5) / n
-        y = y(u).double().cpu()
-        check_shape("y(u)", y, (n,))
+        y = y(u)
+        check_real("y(u)", y, (n,))
+        y = y.double().cpu()
+        check_values("y(u)", y)
         return math.sqrt(float((x - y).square().mean()))
     y = _sorted("y", y)
     k = len(y)
@@ -45,17 +47,18 @@ def w2_1d(x: Tensor, y: Tensor | Callable[[Tensor], Tensor]) -> float:
 
 
 def _sorted(name: str, x: Tensor) -> Tensor:
-    check_shape(name, x, (None,))
+    check_real(name, x, (None,))
     if len(x) == 0:
         raise ValueError(f"{name} must hold at least one point, got none")
+    check_values(name, x)
     return x.detach().double().cpu().sort().values
 
 
 def _points(x: Tensor, y: Tensor) -> tuple[Tensor, Tensor]:
-    check_shape("x", x, (None, None))
-    check_shape("y", y, (None, x.shape[1]))
-    if len(x) < 2 or len(y) < 2:
-        raise ValueError(f"need samples of at least 2 points, got {len(x)} and {len(y)}")
+    check_points("x", x, least=2)
+    check_points("y", y, x.shape[1], least=2)
+    check_values("x", x)
+    check_values("y", y)
     return x.detach().double().cpu(), y.detach().double().cpu()
 
 
@@ -73,6 +76,8 @@ def sliced_w2(x: Tensor, y: Tensor, generator: Generator, directions: int = 100)
     """
     x, y = _points(x, y)
     check_count("directions", directions)
+    check_type("generator", generator, Generator)
+    check_memory("directions", directions, 2 * float(directions) * x.shape[1])
     w = torch.randn(directions, x.shape[1], generator=generator, device=generator.device)
     w = torch.nn.functional.normalize(w.double().cpu())
     squares = [w2_1d(x @ v, y @ v) ** 2 for v in w]
@@ -105,9 +110,11 @@ def discrete_w2(x: Tensor, y: Tensor, second: Tensor | None = None) -> DiscreteW
     DiscreteW2(value=2.0, floor=nan)
     """
     x, y = _points(x, y)
+    check_memory("x and y", (len(x), len(y)), float(len(x)) * len(y))
     floor = math.nan
     if second is not None:
-        check_shape("second", second, (len(x), x.shape[1]))
+        check_real("second", second, (len(x), x.shape[1]))
+        check_values("second", second)
         floor = _discrete(second.detach().double().cpu(), y)
     return DiscreteW2(_discrete(x, y), floor)
 
@@ -139,6 +146,7 @@ def energy_distance(x: Tensor, y: Tensor, distinct: bool = True, block: int = 2*
     """
     x, y = _points(x, y)
     check_count("block", block)
+    check_type("distinct", distinct, bool)
     n, k = len(x), len(y)
 
     def total(a: Tensor, b: Tensor) -> float:

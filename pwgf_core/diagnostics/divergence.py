@@ -8,7 +8,14 @@ import torch
 from torch import Tensor
 
 from ..distributed import expectation
-from ..errors import NumericalError, check_positive, check_shape
+from ..errors import (
+    NumericalError,
+    check_function,
+    check_points,
+    check_positive,
+    check_real,
+    check_shape,
+)
 
 LogDensity = Callable[[Tensor], Tensor]
 
@@ -28,11 +35,14 @@ def kl(x: Tensor, log_p: LogDensity | Tensor, log_q: LogDensity) -> float:
     >>> round(kl(x, lambda x: p.log_prob(x)[:, 0], lambda x: q.log_prob(x)[:, 0]), 4)
     0.5
     """
-    check_shape("x", x, (None, None))
+    check_points("x", x)
+    if not isinstance(log_p, Tensor):
+        check_function("log_p", log_p)
+    check_function("log_q", log_q)
     values = log_p if isinstance(log_p, Tensor) else log_p(x)
-    check_shape("log_p(x)", values, (len(x),))
+    check_real("log_p(x)", values, (len(x),))
     others = log_q(x)
-    check_shape("log_q(x)", others, (len(x),))
+    check_real("log_q(x)", others, (len(x),))
     gap = values.detach().double() - others.detach().double()
     mean = expectation(gap.sum(), len(x))
     if not bool(torch.isfinite(mean)):
@@ -65,6 +75,9 @@ def symmetric_kl(
     2.0
     """
     check_positive("tol", tol)
+    check_points("x", x)
+    check_points("y", y, x.shape[1])
+    check_function("log_p", log_p)
     if round_trip is not None:
         for name, points in (("x", x), ("y", y)):
             back = round_trip(points)

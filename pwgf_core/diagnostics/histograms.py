@@ -9,7 +9,16 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from ..errors import check_count, check_positive, check_shape
+from ..errors import (
+    check_count,
+    check_function,
+    check_memory,
+    check_points,
+    check_positive,
+    check_real,
+    check_type,
+    check_values,
+)
 
 LEAST = 5.0  # expected points in a cell; fewer make the law of χ² a poor one
 
@@ -38,12 +47,16 @@ def cell_masses(
     check_count("cells", cells)
     check_count("points", points)
     check_positive("half_width", half_width)
+    check_function("log_prob", log_prob)
+    check_memory("cells", cells, 4 * dim * (float(cells) * points) ** min(dim, 100))
     nodes, weights = (torch.from_numpy(a) for a in np.polynomial.legendre.leggauss(points))
     width = 2 * half_width / cells
     centres = width * (torch.arange(cells, dtype=torch.float64) + 0.5) - half_width
     line = (centres[:, None] + width / 2 * nodes).reshape(-1)
     x = torch.cartesian_prod(*[line] * dim).reshape(-1, dim)
-    masses = log_prob(x).exp().reshape([cells, points] * dim)
+    values = log_prob(x)
+    check_real("log_prob(x)", values, (len(x),))
+    masses = values.exp().reshape([cells, points] * dim)
     for axis in range(dim):  # the axes of the points are summed one after the other
         masses = masses.movedim(axis + 1, -1) @ (width / 2 * weights)
     return masses
@@ -70,9 +83,12 @@ def chi_square(x: Tensor, masses: Tensor, half_width: float) -> ChiSquare:
     >>> chi_square(x, masses, 4.0).p_value > 0.01, chi_square(1.1 * x, masses, 4.0).p_value < 1e-6
     (True, True)
     """
-    d, cells = masses.ndim, masses.shape[0]
-    check_shape("x", x, (None, d))
-    check_shape("masses", masses, (cells,) * d)
+    check_type("masses", masses, Tensor)
+    d, cells = masses.ndim, len(masses) if masses.ndim else 0
+    check_real("masses", masses, (cells,) * max(d, 1))
+    check_points("x", x, d)
+    check_values("x", x)
+    check_values("masses", masses)
     check_positive("half_width", half_width)
     place = ((x.double() + half_width) * (cells / (2 * half_width))).floor()
     inside = ((place >= 0) & (place < cells)).all(1)

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..distributed import expectation
-from ..errors import check_positive, check_shape
+from ..errors import check_alike, check_function, check_positive, check_real, check_type
 from ..transforms.base import Jacobian
 
 Projection = Callable[[Tensor], Tensor]
@@ -33,7 +33,9 @@ def misfit(jacobian: Jacobian, v: Tensor, xi: Tensor, project: Projection | None
 
     `project` maps a field (n, d) to its part P in the gradient fields; without it P = I.
     """
-    check_shape("v", v, tuple(jacobian.x.shape))
+    check_type("jacobian", jacobian, Jacobian)
+    check_real("v", v, tuple(jacobian.x.shape))
+    check_real("xi", xi, tuple(jacobian.theta.shape))
     field = jacobian.jvp(xi)
     if project is not None:
         field = project(field)
@@ -59,8 +61,12 @@ def misfits(
     >>> round(found.relaxed, 6), found.xi  # E|z|²: only the mean of v is met
     (1.0, tensor([3.0000, 3.0000]))
     """
-    check_shape("v", v, tuple(jacobian.x.shape))
+    check_type("jacobian", jacobian, Jacobian)
+    check_real("v", v, tuple(jacobian.x.shape))
+    check_alike("v", v, "z", jacobian.z)
     check_positive("cut", cut)
+    if project is not None:
+        check_function("project", project)
     n, d = v.shape
     rows = jacobian.rows()
     xi = _least_squares(rows.reshape(n * d, -1), v.reshape(-1), cut)

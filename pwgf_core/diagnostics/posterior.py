@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from torch import Tensor
 
-from ..errors import check_positive
+from ..errors import check_lists, check_positive, check_real, check_type
 from ..schemes.forces import jump_force
 from ..state import Problem
 from .misfit import misfit
@@ -33,10 +33,10 @@ def residual_along(
     >>> residual_along(p, [0.0, 0.5], [p.theta0, p.theta0], z)  # v = z: standing still misses it
     [1.0, 1.0]
     """
-    if len(times) != len(thetas) or len(times) < 2:
-        raise ValueError(
-            f"times and thetas must have one length above 1, got {len(times)} and {len(thetas)}"
-        )
+    check_type("problem", problem, Problem)
+    check_lists(2, times=times, thetas=thetas)
+    for theta in thetas:
+        check_real("thetas", theta, (problem.model.transform.n_params,))
     found = [0.0] * len(times)
     for k in range(len(times) - 1):
         step = times[k + 1] - times[k]

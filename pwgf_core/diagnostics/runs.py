@@ -9,7 +9,7 @@ from typing import NamedTuple
 import torch
 from torch import Generator, Tensor
 
-from ..errors import check_count
+from ..errors import check_count, check_lists, check_positive, check_real, check_type, shown
 from ..flow import Trajectory
 from ..schemes.explicit import Explicit
 from ..state import Problem
@@ -21,8 +21,12 @@ def convergence_order(h: Sequence[float], error: Sequence[float]) -> float:
     >>> round(convergence_order([0.1, 0.05, 0.025], [4e-2, 1e-2, 2.5e-3]), 6)
     2.0
     """
-    if len(h) != len(error) or len(h) < 2:
-        raise ValueError(f"need two or more pairs (h, error), got {len(h)} and {len(error)}")
+    check_lists(2, h=h, error=error)
+    for name, values in (("h", h), ("error", error)):
+        for value in values:
+            check_positive(name, value)
+    if len({float(value) for value in h}) < 2:
+        raise ValueError(f"h must hold two different values or more, got {shown(h)}")
     x, y = (torch.tensor(a, dtype=torch.float64).log() for a in (h, error))
     x, y = x - x.mean(), y - y.mean()
     return float((x @ y) / (x @ x))
@@ -36,7 +40,11 @@ def sample_noise(
     Two independent samples of `samples` points give ξ₁ and ξ₂; on a third, the root mean square
     of J(ξ₁ − ξ₂) is divided by that of J(ξ₁ + ξ₂)/2.
     """
+    check_type("problem", problem, Problem)
+    check_type("scheme", scheme, Explicit)
     check_count("samples", samples)
+    check_count("seed", seed, 0)
+    check_real("theta", theta, (problem.model.transform.n_params,))
     generator = Generator(theta.device).manual_seed(seed)
 
     def draw() -> Tensor:
@@ -76,6 +84,7 @@ def dissipation(run: Trajectory) -> Dissipation:
     >>> found.increase < 0, found.defect < 0.05  # of about 15 lost
     (True, True)
     """
+    check_type("run", run, Trajectory)
     names = ("t", "energy", "speed", "misfit")
     columns = [torch.tensor(run.history.get(k, []), dtype=torch.float64) for k in names]
     t, energy, speed, misfit = columns

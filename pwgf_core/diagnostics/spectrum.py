@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from ..errors import check_type
 from ..transforms.base import Jacobian
 
 
@@ -21,5 +22,6 @@ def metric_spectrum(jacobian: Jacobian) -> Tensor:
     >>> metric_spectrum(T.jacobian(T.init(torch.Generator()), z)).round(decimals=6)
     tensor([2.0000, 1.0000, 1.0000, 0.5000], dtype=torch.float64)
     """
+    check_type("jacobian", jacobian, Jacobian)
     rows = jacobian.rows().flatten(0, 1)
     return torch.linalg.svdvals(rows).square() / jacobian.n

@@ -3,11 +3,24 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Callable
+from functools import wraps
+from typing import Any
 
 import torch
 from torch import Tensor
 
+from ..errors import check_number, check_type
 from ..model import Cloud
+
+
+def _of_a_cloud(method: Callable[..., Tensor]) -> Callable[..., Tensor]:
+    @wraps(method)
+    def call(self: Energy, cloud: Cloud) -> Tensor:
+        check_type("cloud", cloud, Cloud)
+        return method(self, cloud)
+
+    return call
 
 
 class Energy(ABC):
@@ -42,6 +55,13 @@ class Energy(ABC):
     completed True
     """
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let the methods that an energy writes for itself check that they see a cloud."""
+        super().__init_subclass__(**options)
+        for name in ("value", "velocity", "hessian"):
+            if name in cls.__dict__:
+                setattr(cls, name, _of_a_cloud(cls.__dict__[name]))
+
     @abstractmethod
     def value(self, cloud: Cloud) -> Tensor:
         """F(ρ), a scalar."""
@@ -62,9 +82,11 @@ class Energy(ABC):
         return cloud.x.new_zeros(n, d, d)
 
     def __add__(self, other: Energy) -> Energy:
+        check_type("the other term of the sum", other, Energy)
         return Sum(((1.0, self), (1.0, other)))
 
     def __mul__(self, factor: float) -> Energy:
+        check_number("the factor of the energy", factor)
         return Sum(((float(factor), self),))
 
     __rmul__ = __mul__

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import torch
@@ -10,7 +9,7 @@ from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
 from ..distributed import expectation
-from ..errors import check_choice, check_count, check_shape
+from ..errors import check_choice, check_count, check_function, check_number, check_shape
 from ..model import Cloud
 from .base import Energy
 
@@ -43,6 +42,9 @@ class Interaction(Energy):
         pairs: str = "distinct",
         block: int = 2**20,
     ) -> None:
+        check_function("W", W)
+        if gradient is not None:
+            check_function("gradient", gradient)
         check_choice("pairs", pairs, PAIRS)
         check_count("block", block)
         self.W, self.pairs, self.block = W, pairs, block
@@ -82,7 +84,7 @@ class Interaction(Energy):
 
     def _starts(self, n: int) -> range:
         if n < 2:
-            raise ValueError(f"an interaction needs at least 2 points, got {n}")
+            raise ValueError(f"an interaction needs x of at least 2 points, got {n}")
         return range(0, n, max(1, self.block // n))
 
     def _mean(self, x: Tensor, start: int, f: Callable[[Tensor], Tensor]) -> Tensor:
@@ -121,8 +123,8 @@ class QuarticInteraction(Energy):
     """
 
     def __init__(self, a: float = 1.0, b: float = -1.0) -> None:
-        if not (math.isfinite(a) and math.isfinite(b)):
-            raise ValueError(f"a and b must be finite, got {a!r} and {b!r}")
+        check_number("a", a)
+        check_number("b", b)
         self.a, self.b = float(a), float(b)
 
     def kernel(self, y: Tensor) -> Tensor:

@@ -8,7 +8,14 @@ import torch
 from torch import Tensor
 
 from ..distributed import expectation
-from ..errors import check_shape
+from ..errors import (
+    check_above,
+    check_function,
+    check_real,
+    check_shape,
+    check_symmetric,
+    check_values,
+)
 from ..model import Cloud
 from .base import Energy
 
@@ -33,6 +40,9 @@ class Potential(Energy):
         gradient: Callable[[Tensor], Tensor] | None = None,
         hessian: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
+        for name, function in (("V", V), ("gradient", gradient), ("hessian", hessian)):
+            if function is not None or name == "V":
+                check_function(name, function)
         self.V = V
         self.gradient = gradient or torch.func.grad(lambda x: V(x).sum())
         self._hessian = hessian or torch.vmap(torch.func.hessian(lambda p: V(p[None]).sum()))
@@ -43,7 +53,9 @@ class Potential(Energy):
         return expectation(values.sum(), cloud.n)
 
     def velocity(self, cloud: Cloud) -> Tensor:
-        return -self.gradient(cloud.x)
+        gradient = self.gradient(cloud.x)
+        check_shape("gradient(x)", gradient, tuple(cloud.x.shape))
+        return -gradient
 
     def hessian(self, cloud: Cloud) -> Tensor:
         """∇²V at the points, shape (n, d, d)."""
@@ -53,9 +65,14 @@ class Potential(Energy):
 
     @classmethod
     def quadratic(cls, mean: Tensor, precision: Tensor) -> Potential:
-        """V(x) = ½ (x − μ)ᵀ P (x − μ) with μ of shape (d,) and symmetric P of shape (d, d)."""
-        check_shape("mean", mean, (None,))
-        check_shape("precision", precision, (len(mean), len(mean)))
+        """V(x) = ½ (x − μ)ᵀ P (x − μ) with μ of shape (d,) and symmetric P of shape (d, d).
+
+        Raises `ValueError` for other shapes, values that are not finite, or a P that is not
+        symmetric.
+        """
+        check_real("mean", mean, (None,))
+        check_values("mean", mean)
+        check_symmetric("precision", precision, len(mean))
 
         def gradient(x: Tensor) -> Tensor:
             return (x - mean) @ precision
@@ -93,8 +110,7 @@ class PorousMedium(Energy):
     """
 
     def __init__(self, m: float) -> None:
-        if not 1 < m < float("inf"):
-            raise ValueError(f"m must be a finite number above 1, got {m!r}")
+        check_above("m", m, 1)
         self.m = float(m)
 
     def value(self, cloud: Cloud) -> Tensor:

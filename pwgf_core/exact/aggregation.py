@@ -10,7 +10,15 @@ import torch
 from scipy.integrate import solve_ivp
 from torch import Tensor
 
-from ..errors import NumericalError, check_positive, check_shape
+from ..errors import (
+    NumericalError,
+    check_function,
+    check_not_negative,
+    check_points,
+    check_positive,
+    check_real,
+    check_values,
+)
 from ..model import Cloud
 
 
@@ -41,9 +49,12 @@ class Aggregation2D:
         initial: Callable[[Tensor], Tensor] | None = None,
     ) -> None:
         centre = torch.tensor([1.25, 1.25]) if centre is None else centre
-        check_shape("centre", centre, (2,))
+        check_real("centre", centre, (2,))
+        check_values("centre", centre)
         check_positive("b", b)
         self.centre, self.b = centre.double().cpu(), b
+        if initial is not None:
+            check_function("initial", initial)
         self.initial = initial or (lambda z: z)
         # E[f(X)] of an exponential X = eʷ by the trapezoidal rule in w: analytic in a strip and
         # vanishing at both ends, hence exact to round-off, for f with a layer at 0, too.
@@ -57,8 +68,7 @@ class Aggregation2D:
 
     def _solve(self, t: float) -> tuple[float, float]:
         """A(t) and B(t)."""
-        if not 0 <= t < math.inf:
-            raise ValueError(f"t must be a finite number of at least 0, got {t!r}")
+        check_not_negative("t", t)
 
         def rate(_: float, y: np.ndarray) -> list[float]:
             s = float(self._weight @ self._squares(y[0], y[1]))
@@ -71,7 +81,7 @@ class Aggregation2D:
 
     def map(self, z: Tensor, t: float) -> Tensor:
         """x(t) at the points z of λ, shape (n, 2), in double precision on the CPU."""
-        check_shape("z", z, (None, 2))
+        check_points("z", z, 2)
         a, b = self._solve(t)
         y = self.initial(z.double().cpu()) - self.centre
         shrink = math.exp(-a / 2) / torch.sqrt(1 + 2 * b * (y * y).sum(1, keepdim=True))

@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from ..diagnostics.gaussian import gaussian_w2, moments
-from ..errors import check_count, check_positive
+from ..errors import (
+    check_above,
+    check_count,
+    check_function,
+    check_not_negative,
+    check_points,
+    check_positive,
+)
 from ..model import Cloud
 
 
@@ -38,8 +45,9 @@ class BarenblattSolution:
     ) -> None:
         check_count("dim", dim)
         check_positive("t0", t0)
-        if not 1 < m < math.inf:
-            raise ValueError(f"m must be a finite number above 1, got {m!r}")
+        check_above("m", m, 1)
+        if initial is not None:
+            check_function("initial", initial)
         self.dim, self.m, self.t0 = dim, float(m), t0
         self.initial = initial or (lambda z: z)
         self.beta = 1 / (dim * (m - 1) + 2)
@@ -51,12 +59,12 @@ class BarenblattSolution:
 
     def scale(self, t: float) -> float:
         """(1 + t/t0)^β, the factor of the map and of the radius."""
-        if not 0 <= t < math.inf:
-            raise ValueError(f"t must be a finite number of at least 0, got {t!r}")
+        check_not_negative("t", t)
         return (1 + t / self.t0) ** self.beta
 
     def map(self, z: Tensor, t: float) -> Tensor:
         """x(t) at the points z of λ: (n, d) → (n, d)."""
+        check_points("z", z, self.dim)
         return self.scale(t) * self.initial(z)
 
     def radius(self, t: float) -> float:
@@ -69,6 +77,7 @@ class BarenblattSolution:
 
     def density(self, x: Tensor, t: float) -> Tensor:
         """ρ_t(x): (n, d) → (n,)."""
+        check_points("x", x, self.dim)
         s = self.t0 * self.scale(t) ** (1 / self.beta)
         profile = self.c - self.k * (x * x).sum(1) * s ** (-2 * self.beta)
         return s ** (-self.dim * self.beta) * profile.clamp(min=0) ** (1 / (self.m - 1))

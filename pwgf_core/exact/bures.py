@@ -15,20 +15,17 @@ import torch
 from torch import Tensor
 
 from ..diagnostics.gaussian import psd_sqrt
-from ..errors import check_count, check_shape
+from ..errors import (
+    check_count,
+    check_covariance,
+    check_function,
+    check_number,
+    check_real,
+    check_symmetric,
+    check_values,
+)
 
 GaussianPath = Callable[[Tensor], tuple[Tensor, Tensor]]
-
-
-def _covariance(name: str, c: Tensor) -> Tensor:
-    check_shape(name, c, (len(c), len(c)))
-    if not torch.allclose(c, c.T):
-        raise ValueError(f"{name} must be symmetric, got a matrix that is not")
-    c = c.double()
-    smallest = float(torch.linalg.eigvalsh(c)[0])
-    if not smallest > 0:
-        raise ValueError(f"{name} must be positive definite, got eigenvalue {smallest:.3g}")
-    return c
 
 
 def lyapunov(c: Tensor, s: Tensor) -> Tensor:
@@ -41,8 +38,10 @@ def lyapunov(c: Tensor, s: Tensor) -> Tensor:
     >>> lyapunov(torch.diag(torch.tensor([1.0, 3.0])), torch.ones(2, 2))[0]
     tensor([0.5000, 0.2500], dtype=torch.float64)
     """
-    c = _covariance("c", c)
-    check_shape("s", s, tuple(c.shape))
+    check_covariance("c", c)
+    check_real("s", s, tuple(c.shape))
+    check_values("s", s)
+    c = c.double()
     values, vectors = torch.linalg.eigh(c)
     rotated = vectors.T @ s.double() @ vectors
     return vectors @ (rotated / (values[:, None] + values)) @ vectors.T
@@ -59,7 +58,8 @@ def gradient_part(m: Tensor, c: Tensor) -> Tensor:
     >>> gradient_part(rotation, torch.eye(2)).abs().max()  # moves no mass
     tensor(0., dtype=torch.float64)
     """
-    check_shape("m", m, tuple(c.shape))
+    check_covariance("c", c)
+    check_real("m", m, tuple(c.shape))
     moved = m.double() @ c.double()
     return lyapunov(c, moved + moved.T)
 
@@ -74,10 +74,10 @@ def gaussian_metric(c: Tensor, dm: Tensor, dc: Tensor) -> float:
     >>> gaussian_metric(torch.eye(1), torch.ones(1), torch.ones(1, 1))  # 1 + 1/4
     1.25
     """
-    check_shape("dm", dm, (len(c),))
+    check_covariance("c", c)
+    check_real("dm", dm, (len(c),))
+    check_symmetric("dc", dc, len(c))
     q = lyapunov(c, dc)
-    if not torch.allclose(dc, dc.T):
-        raise ValueError("dc must be symmetric, got a matrix that is not")
     return float(dm.double().square().sum() + torch.trace(q @ c.double() @ q))
 
 
@@ -91,8 +91,9 @@ def optimal_matrix(c0: Tensor, c1: Tensor) -> Tensor:
     >>> optimal_matrix(4 * torch.eye(1), torch.eye(1))
     tensor([[0.5000]], dtype=torch.float64)
     """
-    check_shape("c1", c1, tuple(c0.shape))
-    c0, c1 = _covariance("c0", c0), _covariance("c1", c1)
+    check_covariance("c0", c0)
+    check_covariance("c1", c1, len(c0))
+    c0, c1 = c0.double(), c1.double()
     root = psd_sqrt(c0)
     middle = torch.linalg.solve(root, psd_sqrt(root @ c1 @ root))
     a = torch.linalg.solve(root, middle.T)
@@ -114,7 +115,9 @@ def gaussian_geodesic(
     """
     a = optimal_matrix(c0, c1)
     for name, m in (("m0", m0), ("m1", m1)):
-        check_shape(name, m, (len(a),))
+        check_real(name, m, (len(a),))
+        check_values(name, m)
+    check_number("t", t)
     at = (1 - t) * torch.eye(len(a), dtype=a.dtype) + t * a
     return (1 - t) * m0.double() + t * m1.double(), at @ c0.double() @ at
 
@@ -129,6 +132,8 @@ def gaussian_speed(path: GaussianPath, t: float) -> float:
     >>> gaussian_speed(lambda t: (3 * t * torch.ones(1), torch.eye(1)), 0.5)
     3.0
     """
+    check_function("path", path)
+    check_number("t", t)
     at = torch.tensor(t, dtype=torch.float64)
     point, tangent = torch.func.jvp(path, (at,), (torch.ones_like(at),))[:2]
     return math.sqrt(gaussian_metric(point[1], *tangent))
@@ -146,6 +151,7 @@ def gaussian_action(path: GaussianPath, nodes: int = 24) -> float:
     1.0
     """
     check_count("nodes", nodes)
+    check_function("path", path)
     points, weights = np.polynomial.legendre.leggauss(nodes)
     times = (1 + points) / 2
     squares = [gaussian_speed(path, float(t)) ** 2 for t in times]

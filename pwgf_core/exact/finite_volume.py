@@ -12,7 +12,18 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ..diagnostics.distances import w2_1d
-from ..errors import check_count, check_positive, check_shape
+from ..errors import (
+    check_count,
+    check_function,
+    check_lists,
+    check_memory,
+    check_not_negative,
+    check_number,
+    check_points,
+    check_positive,
+    check_real,
+    check_type,
+)
 from ..model import Cloud
 
 Array = NDArray[np.float64]
@@ -35,15 +46,20 @@ class FiniteVolume1D(ABC):
         cells: int,
         dt: float,
     ) -> None:
-        low, high = interval
+        check_lists(2, interval=interval)
+        low, *_, high = interval
+        check_number("interval", low)
+        check_number("interval", high)
         check_positive("the length of interval", high - low)
         check_count("cells", cells, 3)
+        check_memory("cells", cells, 20.0 * cells)
         check_positive("dt", dt)
+        check_function("initial", initial)
         self.dt, self.dx = dt, (high - low) / cells
         self.x = torch.linspace(low, high, 2 * cells + 1, dtype=torch.float64)[1::2]
         self.edges = np.linspace(low, high, cells + 1)
         density = initial(self.x)
-        check_shape("initial(x)", density, (cells,))
+        check_real("initial(x)", density, (cells,))
         rho = density.double().numpy()
         if not rho.min() >= 0 or not 0 < rho.max() < math.inf:
             raise ValueError("initial must be a density, got a negative or non-finite value")
@@ -69,6 +85,7 @@ class FiniteVolume1D(ABC):
 
     def velocity(self, x: Tensor, t: float) -> Tensor:
         """v_t = −∂_x δF/δρ at points of any shape, linear between the edges of the cells."""
+        check_type("x", x, Tensor)
         v = np.interp(x.double().cpu().numpy(), self.edges[1:-1], self._edge_velocity(t))
         return torch.from_numpy(v)
 
@@ -78,8 +95,7 @@ class FiniteVolume1D(ABC):
         return float(self._edge_velocity(t) ** 2 @ (rho[1:] + rho[:-1])) * self.dx / 2
 
     def _density(self, t: float) -> Array:
-        if not 0 <= t < math.inf:
-            raise ValueError(f"t must be a finite number of at least 0, got {t!r}")
+        check_not_negative("t", t)
         k = int(t / self.dt + 1e-9)
         done = max(j for j in self._states if j <= k)
         rho = self._states[done]
@@ -103,17 +119,20 @@ class FiniteVolume1D(ABC):
 
     def quantile(self, u: Tensor, t: float) -> Tensor:
         """The quantile function of ρ_t, constant density in each cell: (n,) → (n,) on the CPU."""
+        check_type("u", u, Tensor)
         mass = np.cumsum(np.clip(self._density(t), 0, None))
         cdf = np.concatenate([[0.0], mass / mass[-1]])
         return torch.from_numpy(np.interp(u.double().cpu().numpy(), cdf, self.edges))
 
     def cdf(self, x: Tensor, t: float) -> Tensor:
         """The distribution function of ρ_t, constant density in each cell: (n,) → (n,)."""
+        check_type("x", x, Tensor)
         mass = np.concatenate([[0.0], np.cumsum(self._density(t)) * self.dx])
         return torch.from_numpy(np.interp(x.double().cpu().numpy(), self.edges, mass))
 
     def log_density(self, x: Tensor, t: float) -> Tensor:
         """log ρ_t, linear between the cell centres, any shape; −∞ outside them or where ρ_t ≤ 0."""
+        check_type("x", x, Tensor)
         density = self._density(t)
         log = np.log(density, out=np.full_like(density, -np.inf), where=density > 0)
         return torch.from_numpy(
@@ -122,7 +141,7 @@ class FiniteVolume1D(ABC):
 
     def errors(self, cloud: Cloud, t: float) -> dict[str, float]:
         """`marginal_w2` (W2 on the line), `mean_error` and `covariance_error` of the sample."""
-        check_shape("x", cloud.x, (None, 1))
+        check_points("x", cloud.x, 1)
         x = cloud.x[:, 0].double().cpu()
         return {
             "marginal_w2": w2_1d(x, lambda u: self.quantile(u, t)),

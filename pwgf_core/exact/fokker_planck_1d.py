@@ -13,7 +13,7 @@ from scipy.sparse.linalg import SuperLU, splu
 from scipy.special import exprel, xlogy
 from torch import Tensor
 
-from ..errors import check_count, check_positive, check_shape
+from ..errors import check_count, check_function, check_positive, check_real, check_values
 from .finite_volume import Array, FiniteVolume1D
 
 START = 8  # steps of implicit Euler in one of the first two
@@ -44,8 +44,10 @@ class FokkerPlanck1D(FiniteVolume1D):
     ) -> None:
         super().__init__(initial, interval, cells, dt)
         check_positive("diffusion", diffusion)
+        check_function("V", V)
         values = V(self.x)
-        check_shape("V(x)", values, (cells,))
+        check_real("V(x)", values, (cells,))
+        check_values("V(x)", values)
         self.V, self.diffusion = values.double().numpy(), diffusion
         s = np.diff(self.V) / diffusion
         up, down = np.append(1 / exprel(s), 0), np.insert(1 / exprel(-s), 0, 0)  # B(s), B(−s)

@@ -8,7 +8,14 @@ import torch
 from torch import Tensor
 
 from ..diagnostics.gaussian import gaussian_kl, gaussian_w2, moments
-from ..errors import check_positive, check_shape
+from ..errors import (
+    check_covariance,
+    check_not_negative,
+    check_positive,
+    check_real,
+    check_symmetric,
+    check_values,
+)
 from ..model import Cloud
 
 
@@ -34,8 +41,9 @@ class GaussianSolution:
         self.diffusion = diffusion
         m0 = torch.zeros(d) if initial_mean is None else initial_mean
         c0 = torch.eye(d) if initial_covariance is None else initial_covariance
-        check_shape("initial_mean", m0, (d,))
-        check_shape("initial_covariance", c0, (d, d))
+        check_real("initial_mean", m0, (d,))
+        check_values("initial_mean", m0)
+        check_covariance("initial_covariance", c0, d)
         self.m0, self.c0 = m0.double(), c0.double()
 
     @property
@@ -44,6 +52,7 @@ class GaussianSolution:
         return (self._vectors * self.rates) @ self._vectors.T
 
     def _decay(self, t: float) -> Tensor:
+        check_not_negative("t", t)
         return (self._vectors * torch.exp(-t * self.rates)) @ self._vectors.T
 
     def mean(self, t: float) -> Tensor:
@@ -95,10 +104,9 @@ class LinearDrift(GaussianSolution):
         initial_mean: Tensor | None = None,
         initial_covariance: Tensor | None = None,
     ) -> None:
-        check_shape("mean", mean, (None,))
-        check_shape("precision", precision, (len(mean), len(mean)))
-        if not torch.allclose(precision, precision.T):
-            raise ValueError("precision must be symmetric, got a matrix that is not")
+        check_real("mean", mean, (None,))
+        check_values("mean", mean)
+        check_symmetric("precision", precision, len(mean))
         rates, vectors = torch.linalg.eigh(precision.double())
         super().__init__(mean, rates, vectors, diffusion, initial_mean, initial_covariance)
 
@@ -123,12 +131,11 @@ class OrnsteinUhlenbeck(GaussianSolution):
         initial_mean: Tensor | None = None,
         initial_covariance: Tensor | None = None,
     ) -> None:
-        check_shape("mean", mean, (None,))
-        check_shape("covariance", covariance, (len(mean), len(mean)))
+        check_real("mean", mean, (None,))
+        check_values("mean", mean)
+        check_covariance("covariance", covariance, len(mean))
         self.sigma = covariance.double()
         values, vectors = torch.linalg.eigh(self.sigma)
-        if not bool(values[0] > 0):
-            raise ValueError(f"covariance must be positive definite, got eigenvalue {values[0]}")
         super().__init__(mean, 1 / values, vectors, diffusion, initial_mean, initial_covariance)
 
     def kl(self, t: float) -> float:

@@ -10,7 +10,17 @@ import torch
 from torch import Tensor
 
 from ..energies import Energy
-from ..errors import check_count, check_finite, check_positive, check_shape
+from ..errors import (
+    check_count,
+    check_finite,
+    check_function,
+    check_lists,
+    check_number,
+    check_points,
+    check_positive,
+    check_type,
+    check_values,
+)
 from ..model import Cloud
 
 
@@ -29,7 +39,9 @@ def particle_flow(energy: Energy, x: Tensor, t: float, steps: int) -> Tensor:
     >>> round(float(particle_flow(decay, torch.ones(1, 1).double(), 1.0, 100)), 8)
     0.36787944
     """
-    check_shape("x", x, (None, None))
+    check_type("energy", energy, Energy)
+    check_points("x", x)
+    check_values("x", x)
     check_positive("t", t)
     check_count("steps", steps)
     h = t / steps
@@ -58,9 +70,12 @@ def trajectories(
     >>> path[:, 0].log()  # t²/2
     tensor([0.0000, 0.5000, 2.0000], dtype=torch.float64)
     """
+    check_function("velocity", velocity)
+    check_type("x", x, Tensor)
     check_positive("dt", dt)
-    if len(times) == 0:
-        raise ValueError("times must hold at least one time, got none")
+    check_lists(1, times=times)
+    for t in times:
+        check_number("times", t)
     path = [x]
     for start, end in pairwise(times):
         check_positive("the difference of successive times", end - start)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable
 
 import numpy as np
 from scipy.linalg import solve_banded
 from torch import Tensor
 
-from ..errors import NumericalError
+from ..errors import NumericalError, check_above
 from .finite_volume import Array, FiniteVolume1D
 
 
@@ -37,9 +36,8 @@ class PorousMedium1D(FiniteVolume1D):
         cells: int = 1000,
         dt: float = 5e-4,
     ) -> None:
+        check_above("m", m, 1)
         super().__init__(initial, interval, cells, dt)
-        if not 1 < m < math.inf:
-            raise ValueError(f"m must be a finite number above 1, got {m!r}")
         self.m = float(m)
 
     def _step(self, rho: Array, dt: float, first: bool) -> Array:

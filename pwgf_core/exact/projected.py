@@ -11,7 +11,15 @@ from scipy.linalg import solve_continuous_lyapunov
 from torch import Tensor
 
 from ..diagnostics.gaussian import gaussian_w2, moments
-from ..errors import NumericalError, check_choice, check_positive, check_shape
+from ..errors import (
+    NumericalError,
+    check_choice,
+    check_not_negative,
+    check_positive,
+    check_real,
+    check_symmetric,
+    check_values,
+)
 from ..model import Cloud
 from ..transforms.affine import KINDS
 
@@ -48,16 +56,19 @@ class ProjectedGaussian:
         initial_matrix: Tensor | None = None,
         initial_mean: Tensor | None = None,
     ) -> None:
-        check_shape("mean", mean, (None,))
+        check_real("mean", mean, (None,))
+        check_values("mean", mean)
         d = len(mean)
-        check_shape("precision", precision, (d, d))
+        check_symmetric("precision", precision, d)
         check_choice("kind", kind, KINDS)
         check_choice("metric", metric, METRICS)
         check_positive("diffusion", diffusion)
         start = torch.eye(d) if initial_matrix is None else initial_matrix
         b0 = torch.zeros(d) if initial_mean is None else initial_mean
-        check_shape("initial_matrix", start, (d, d))
-        check_shape("initial_mean", b0, (d,))
+        check_real("initial_matrix", start, (d, d))
+        check_real("initial_mean", b0, (d,))
+        check_values("initial_matrix", start)
+        check_values("initial_mean", b0)
         self.mu, self.p = mean.double().numpy(), precision.double().numpy()
         self.kind, self.metric, self.diffusion = kind, metric, diffusion
         ones = np.ones((d, d))
@@ -83,8 +94,7 @@ class ProjectedGaussian:
         return matrix @ (np.tril(both) - 0.5 * np.diag(np.diag(both)))
 
     def _solve(self, t: float) -> tuple[np.ndarray, np.ndarray]:
-        if not 0 <= t < math.inf:
-            raise ValueError(f"t must be a finite number of at least 0, got {t!r}")
+        check_not_negative("t", t)
         d = len(self.mu)
 
         def rate(_: float, y: np.ndarray) -> np.ndarray:
@@ -156,6 +166,11 @@ def gaussian_proximal_step(
     """
     check_positive("h", h)
     check_positive("diffusion", diffusion)
+    check_real("sigma", sigma, (None,))
+    if not bool((sigma > 0).all()):
+        raise ValueError(f"sigma must be above 0, got {float(sigma.min()):.3g}")
+    for name, value in (("b", b), ("p", p), ("mean", mean)):
+        check_real(name, value, tuple(sigma.shape))
     stiff = 1 + h * p
     root = torch.sqrt(sigma * sigma + 4 * h * diffusion * stiff)
     return (sigma + root) / (2 * stiff), (b + h * p * mean) / stiff

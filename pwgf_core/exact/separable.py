@@ -9,7 +9,7 @@ import torch
 from torch import Tensor
 
 from ..diagnostics.distances import w2_1d
-from ..errors import check_shape
+from ..errors import check_lists, check_method, check_points, check_real
 from ..model import Cloud
 
 
@@ -41,11 +41,13 @@ class Separable:
     """
 
     def __init__(self, laws: Sequence[Law1D], rotation: Tensor | None = None) -> None:
-        if not laws:
-            raise ValueError("laws must hold at least one flow, got none")
+        check_lists(1, laws=laws)
+        for k, law in enumerate(laws):
+            check_method(f"laws[{k}]", law, "quantile", "energy")
         d = len(laws)
+        if rotation is not None:
+            check_real("rotation", rotation, (d, d))
         q = torch.eye(d, dtype=torch.float64) if rotation is None else rotation.double().cpu()
-        check_shape("rotation", q, (d, d))
         miss = float((q @ q.T - torch.eye(d, dtype=torch.float64)).abs().max())
         if not miss < 1e-5:
             raise ValueError(f"rotation must be orthogonal, got QQᵀ off the identity by {miss:.3g}")
@@ -60,7 +62,7 @@ class Separable:
 
         W2(ρ_θ, ρ_t) is at least the root of the sum of their squares.
         """
-        check_shape("x", cloud.x, (None, len(self.laws)))
+        check_points("x", cloud.x, len(self.laws))
         y = cloud.x.double().cpu() @ self.rotation.T
         u = (torch.arange(len(y), dtype=torch.float64) + 0.5) / len(y)
         quantiles = {id(law): law.quantile(u, t) for law in set(self.laws)}

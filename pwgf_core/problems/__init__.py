@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from ..errors import check_choice
+from ..errors import check_choice, check_options
 from ..state import Problem
 from .families import TRANSFORMS
 from .heat import heat
@@ -34,10 +34,11 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {
 def problem(name: str, **options: object) -> Problem:
     """The problem of that name; options are those of its function.
 
-    Raises `ValueError` for an unknown name.
+    Raises `ValueError` for an unknown name or option.
 
     >>> problem("ornstein_uhlenbeck_10d").model.transform
     Planar(10, 80, scale=0.2, spread=0.3)
     """
     check_choice("problem", name, PROBLEMS)
+    check_options(f"the problem {name}", PROBLEMS[name], options)
     return PROBLEMS[name](**options)

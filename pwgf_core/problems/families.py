@@ -8,7 +8,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..energies import Energy
-from ..errors import check_choice, check_count
+from ..errors import check_choice, check_count, check_memory
 from ..linalg import Dense, LinearSolver, Minres
 from ..model import Cloud
 from ..transforms import Affine, Compose, Planar, Residual, Transform, TwoLayerReLU
@@ -38,6 +38,8 @@ def make_transform(
     check_choice("transform", name, allowed)
     if layers is not None:
         check_count("layers", layers)
+        flow = name in ("planar", "affine-planar")
+        check_memory("layers", layers, float(layers) * (layers if flow else 2 * dim + 1))
     if name == "affine":
         return Affine(dim)
     if name == "residual":
@@ -47,6 +49,14 @@ def make_transform(
     default = (8 if name == "planar" else 4) * dim
     planar = Planar(dim, default if layers is None else layers, scale, spread, frame)
     return planar if name == "planar" else Compose(Affine(dim), planar)
+
+
+def first_theta(
+    family: Transform, seed: int, dtype: torch.dtype, device: torch.device | str = "cpu"
+) -> Tensor:
+    """The θ that the family starts from, drawn from `seed`."""
+    check_count("seed", seed, 0)
+    return family.init(Generator().manual_seed(seed), dtype, device)
 
 
 def small_solver(transform: str, shift: float) -> LinearSolver:
@@ -62,5 +72,6 @@ def own_frame(energy: Energy, seed: int, dim: int) -> Tensor:
     For a potential that is separable in any rotated coordinates these are the coordinate axes,
     wherever the second derivatives differ.
     """
+    check_count("seed", seed, 0)
     x = torch.randn(1, dim, generator=Generator().manual_seed(seed), dtype=torch.float64)
     return torch.linalg.eigh(energy.hessian(Cloud(x))[0]).eigenvectors.T.contiguous()

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import torch
-from torch import Generator
 
 from ..energies import Entropy
 from ..exact import LinearDrift
 from ..model import PushForward
 from ..reference import Gaussian
 from ..state import Problem
-from .families import make_transform, small_solver
+from .families import first_theta, make_transform, small_solver
 
 
 def heat(
@@ -29,7 +28,7 @@ def heat(
     return Problem(
         PushForward(Gaussian(2), family),
         Entropy(),
-        family.init(Generator().manual_seed(seed), dtype, device),
+        first_theta(family, seed, dtype, device),
         t_end=1.0,
         h=0.02,
         samples=2000,

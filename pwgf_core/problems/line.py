@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from ..energies import Entropy, PorousMedium, Potential
 from ..exact import BarenblattSolution, FokkerPlanck1D
@@ -18,7 +18,7 @@ from ..linalg import Dense
 from ..model import PushForward
 from ..reference import Barenblatt, Gaussian
 from ..state import Problem
-from .families import TRANSFORMS, make_transform, small_solver
+from .families import TRANSFORMS, first_theta, make_transform, small_solver
 
 
 def _fokker_planck(
@@ -45,7 +45,7 @@ def _fokker_planck(
     return Problem(
         PushForward(Gaussian(1), family),
         Potential(lambda x: well(x).sum(1)) + diffusion * Entropy(),
-        family.init(Generator().manual_seed(seed), dtype, device),
+        first_theta(family, seed, dtype, device),
         t_end=t_end,
         h=h,
         samples=1000,
@@ -157,7 +157,7 @@ def porous_medium_1d(
     return Problem(
         PushForward(profile, family),
         PorousMedium(2.0),
-        family.init(Generator().manual_seed(seed), dtype, device),
+        first_theta(family, seed, dtype, device),
         t_end=1.0,
         h=0.02,
         samples=1000,

@@ -5,15 +5,16 @@ from __future__ import annotations
 from dataclasses import replace
 
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 
 from ..energies import Entropy, Potential
+from ..errors import check_positive, check_real
 from ..exact import OrnsteinUhlenbeck
 from ..linalg import Minres
 from ..model import PushForward
 from ..reference import Gaussian
 from ..state import Problem
-from .families import make_transform
+from .families import first_theta, make_transform
 
 FAMILIES = ("planar", "affine", "affine-planar")
 
@@ -36,6 +37,8 @@ def ornstein_uhlenbeck(
     layers, or 4d below an affine head.
     """
     mu = torch.ones(2) if mean is None else mean
+    check_real("mean", mu, (None,))
+    check_positive("diffusion", diffusion)
     if covariance is None:
         c = 0.6 * 0.5**0.5
         covariance = torch.tensor([[1.0, c], [c, 0.5]]) if mean is None else torch.eye(len(mu))
@@ -49,7 +52,7 @@ def ornstein_uhlenbeck(
     return Problem(
         PushForward(Gaussian(dim), family),
         potential + diffusion * Entropy(),
-        family.init(Generator().manual_seed(seed), dtype, device),
+        first_theta(family, seed, dtype, device),
         t_end=1.0,
         h=0.02,
         samples=2000,

@@ -13,7 +13,7 @@ from ..linalg import Dense
 from ..model import PushForward
 from ..reference import Barenblatt, Gaussian
 from ..state import Problem
-from .families import make_transform, small_solver
+from .families import first_theta, make_transform, small_solver
 
 CENTRE, SPREAD = 1.25, 0.18**0.5  # x⁰ and b/√2 of the slides
 REFERENCES = ("barenblatt", "gaussian")
@@ -33,7 +33,7 @@ def aggregation_2d(
     """
     dtype = dtype or torch.float64
     family = make_transform(transform, 2, layers, allowed=("affine", "residual"), width=96)
-    theta0 = family.init(Generator().manual_seed(seed), torch.float64)
+    theta0 = first_theta(family, seed, torch.float64)
     theta0[:6] = torch.tensor([SPREAD, 0.0, 0.0, SPREAD, CENTRE, CENTRE])  # A and c come first
     return Problem(
         PushForward(Gaussian(2), family),
@@ -72,14 +72,14 @@ def porous_medium_2d(
         transform, start = transform or "affine", None
         family = make_transform(transform, 2, layers, width=32)
         model, initial = PushForward(profile, family), None
-        theta0 = family.init(Generator().manual_seed(seed), dtype, device)
+        theta0 = first_theta(family, seed, dtype, device)
     else:
         transform, start = transform or "affine-planar", profile.from_normal
         # a residual map that has to bend so much folds
         allowed = ("affine-planar", "planar", "affine")
         family = make_transform(transform, 2, 16 if layers is None else layers, allowed=allowed)
         model, generator = PushForward(Gaussian(2), family), Generator(device).manual_seed(seed)
-        first = family.init(Generator().manual_seed(seed), dtype, device)
+        first = first_theta(family, seed, dtype, device)
         initial = fit_initial(model, first, start, generator, tol=1e-6)
         theta0 = initial.theta
     return Problem(
@@ -128,7 +128,7 @@ def double_well_2d(
         PushForward(Gaussian(2), family),
         Potential(lambda x: (x[:, 0] ** 2 - 1) ** 2 + x[:, 1] ** 2 / 2, gradient, hessian)
         + Entropy(),
-        family.init(Generator().manual_seed(seed), dtype, device),
+        first_theta(family, seed, dtype, device),
         t_end=1.0,
         h=0.05,
         samples=1000,

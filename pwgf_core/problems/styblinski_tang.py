@@ -6,13 +6,13 @@ import torch
 from torch import Generator, Tensor
 
 from ..energies import Entropy, Potential
-from ..errors import check_choice
+from ..errors import check_choice, check_count
 from ..exact import FokkerPlanck1D, Separable
 from ..linalg import Minres
 from ..model import PushForward
 from ..reference import Gaussian
 from ..state import Problem
-from .families import make_transform, own_frame
+from .families import first_theta, make_transform, own_frame
 
 FAMILIES = ("planar", "affine", "affine-planar")
 FRAMES = ("own", "axes", "random")
@@ -25,6 +25,7 @@ def well(x: Tensor) -> Tensor:
 
 def random_rotation(dim: int, seed: int) -> Tensor:
     """A random orthogonal matrix (d, d), uniformly distributed."""
+    check_count("rotate", seed, 0)
     noise = torch.randn(dim, dim, generator=Generator().manual_seed(seed), dtype=torch.float64)
     q, r = torch.linalg.qr(noise)
     return q * torch.sign(torch.diagonal(r))
@@ -71,7 +72,7 @@ def styblinski_tang_30d(
     return Problem(
         PushForward(Gaussian(dim), family),
         rotated_wells(turn.to(device, dtype)) + Entropy(),
-        family.init(Generator().manual_seed(seed), dtype, device),
+        first_theta(family, seed, dtype, device),
         t_end=1.8,
         h=0.05,
         samples=1000,

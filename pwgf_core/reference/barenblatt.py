@@ -9,7 +9,7 @@ import torch
 from scipy.special import betainc, betaincinv, gammainc, gammaincc
 from torch import Generator, Tensor
 
-from ..errors import check_count, check_positive, check_shape
+from ..errors import check_above, check_count, check_draw, check_points, check_positive
 from .base import Reference, match_inside
 
 
@@ -31,10 +31,8 @@ class Barenblatt(Reference):
 
     def __init__(self, dim: int, m: float, t: float = 1.0) -> None:
         check_count("dim", dim)
-        check_positive("m", m)
+        check_above("m", m, 1)
         check_positive("t", t)
-        if m <= 1:
-            raise ValueError(f"m must be above 1, got {m}")
         self.dim, self.m, self.t = dim, m, t
         p = self.power = 1 / (m - 1)
         self.beta = 1 / (dim * (m - 1) + 2)
@@ -49,19 +47,19 @@ class Barenblatt(Reference):
         return f"Barenblatt({self.dim}, m={self.m}, t={self.t})"
 
     def sample(self, n: int, generator: Generator, dtype: torch.dtype = torch.float64) -> Tensor:
-        check_count("n", n)
+        check_draw(n, self.dim, generator, dtype)
         device = generator.device
         g = torch.randn(n, self.dim, generator=generator, dtype=torch.float64, device=device)
         return self.from_normal(g).to(dtype)
 
     def from_uniform(self, u: Tensor) -> Tensor:
         """Normal quantiles first, then `from_normal`."""
-        check_shape("u", u, (None, self.dim))
+        check_points("u", u, self.dim)
         return self.from_normal(torch.special.ndtri(u))
 
     def from_normal(self, g: Tensor) -> Tensor:
         """The optimal map from N(0, I) to the profile, (n, d) → (n, d): radial and monotone."""
-        check_shape("g", g, (None, self.dim))
+        check_points("g", g, self.dim)
         # |g|² is χ² with d degrees of freedom; each half of the mass from its own end
         a, b, half = self.dim / 2, self.power + 1, (g.double() ** 2).sum(1).cpu().numpy() / 2
         lower, upper = gammainc(a, half), gammaincc(a, half)
@@ -71,7 +69,7 @@ class Barenblatt(Reference):
 
     def _gap(self, z: Tensor) -> Tensor:
         """1 − |z|²/R², shape (n,)."""
-        check_shape("z", z, (None, self.dim))
+        check_points("z", z, self.dim)
         return 1 - (z * z).sum(1) / self.radius**2
 
     def log_prob(self, z: Tensor) -> Tensor:
@@ -84,7 +82,7 @@ class Barenblatt(Reference):
 
     def cdf(self, z: Tensor) -> Tensor:
         """½ + ½ sign(z) I(z²/R²; ½, p + 1), I the regularised incomplete beta function."""
-        check_shape("z", z, (None, 1))
+        check_points("z", z, 1)
         y = z[:, 0] / self.radius
         inner = betainc(0.5, self.power + 1, (y * y).clamp(max=1).double().cpu().numpy())
         return 0.5 + 0.5 * y.sign() * torch.from_numpy(inner).to(y)

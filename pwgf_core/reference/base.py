@@ -8,7 +8,7 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
-from ..errors import NumericalError, check_choice, check_count, check_shape
+from ..errors import NumericalError, check_choice, check_draw, check_points
 
 SAMPLINGS = ("random", "sobol", "matched")
 MATCHING_STEPS = 200
@@ -60,7 +60,10 @@ class Reference(ABC):
 
         The generator draws the seed of the scrambling. Powers of two are the best values of `n`.
         """
-        check_count("n", n)
+        check_draw(n, self.dim, generator, dtype)
+        if self.dim > torch.quasirandom.SobolEngine.MAXDIM:
+            most = torch.quasirandom.SobolEngine.MAXDIM
+            raise ValueError(f"dim must be at most {most} for Sobol points, got {self.dim}")
         seed = torch.randint(2**31 - 1, (1,), generator=generator, device=generator.device)
         engine = torch.quasirandom.SobolEngine(self.dim, scramble=True, seed=int(seed))
         u = engine.draw(n, dtype=torch.float64)
@@ -81,6 +84,7 @@ class Reference(ABC):
         >>> bool(torch.allclose(z.T @ z / 64, torch.eye(2, dtype=z.dtype)))
         True
         """
+        check_draw(n, self.dim, generator, dtype)
         check_choice("sampling", sampling, self.samplings)
         if sampling == "random":
             return self.sample(n, generator, dtype)
@@ -95,9 +99,9 @@ def match(z: Tensor, mean: Tensor, covariance: Tensor) -> Tensor:
     Raises `ValueError` unless there are more than d points, `NumericalError` if they lie in a
     hyperplane.
     """
-    check_shape("z", z, (None, len(mean)))
+    check_points("z", z, len(mean))
     if len(z) <= len(mean):
-        raise ValueError(f"matching needs more than {len(mean)} points, got {len(z)}")
+        raise ValueError(f"matching needs more than {len(mean)} points, got z with {len(z)}")
     centred = z - z.mean(0)
     factor, failed = torch.linalg.cholesky_ex(centred.T @ centred / len(z))
     if failed:

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.distributions import Distribution, Independent, MultivariateNormal, constraints
 
-from ..errors import check_count, check_shape
+from ..errors import check_draw, check_points, check_type
 from .base import Reference, match
 
 
@@ -37,6 +37,7 @@ class FromDistribution(Reference):
     """
 
     def __init__(self, distribution: Distribution) -> None:
+        check_type("distribution", distribution, Distribution)
         shape = tuple(distribution.event_shape)
         if distribution.batch_shape or len(shape) > 1:
             raise ValueError(
@@ -95,7 +96,7 @@ class FromDistribution(Reference):
             return self.distribution.sample((n,)).reshape(n, self.dim)
 
     def sample(self, n: int, generator: Generator, dtype: torch.dtype = torch.float64) -> Tensor:
-        check_count("n", n)
+        check_draw(n, self.dim, generator, dtype)
         device = generator.device
         if self._quantile is None:
             seed = torch.randint(2**31 - 1, (1,), generator=generator, device=device)
@@ -104,7 +105,7 @@ class FromDistribution(Reference):
         return self.from_uniform(u.clamp(min=2.0**-54)).to(dtype)
 
     def from_uniform(self, u: Tensor) -> Tensor:
-        check_shape("u", u, (None, self.dim))
+        check_points("u", u, self.dim)
         if self._quantile is None:
             raise ValueError(f"{self.distribution} has no quantile function; use random samples")
         # in single precision the last numbers below 1 would round to 1
@@ -113,7 +114,7 @@ class FromDistribution(Reference):
 
     def _inside(self, z: Tensor) -> tuple[Tensor, Tensor]:
         """z with points outside the support replaced by one inside, and where that was, (n,)."""
-        check_shape("z", z, (None, self.dim))
+        check_points("z", z, self.dim)
         points = z.to(self._inner)
         inside = self._support.check(points.reshape(-1, *self._event))
         return torch.where(inside[:, None], points, self._inner), inside
@@ -133,7 +134,7 @@ class FromDistribution(Reference):
         return torch.where(inside[:, None], score, math.nan).to(z)
 
     def cdf(self, z: Tensor) -> Tensor:
-        check_shape("z", z, (None, 1))
+        check_points("z", z, 1)
         law = self.distribution
         each = law.base_dist if isinstance(law, Independent) else law
         try:

@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from ..errors import check_count, check_shape
+from ..errors import check_count, check_draw, check_points
 from .base import Reference, match
 
 
@@ -32,24 +32,24 @@ class Gaussian(Reference):
         return f"Gaussian({self.dim})"
 
     def sample(self, n: int, generator: Generator, dtype: torch.dtype = torch.float64) -> Tensor:
-        check_count("n", n)
+        check_draw(n, self.dim, generator, dtype)
         device = generator.device
         return torch.randn(n, self.dim, generator=generator, dtype=dtype, device=device)
 
     def from_uniform(self, u: Tensor) -> Tensor:
-        check_shape("u", u, (None, self.dim))
+        check_points("u", u, self.dim)
         return torch.special.ndtri(u)
 
     def log_prob(self, z: Tensor) -> Tensor:
-        check_shape("z", z, (None, self.dim))
+        check_points("z", z, self.dim)
         return -0.5 * (z * z).sum(1) - 0.5 * self.dim * math.log(2 * math.pi)
 
     def score(self, z: Tensor) -> Tensor:
-        check_shape("z", z, (None, self.dim))
+        check_points("z", z, self.dim)
         return -z
 
     def cdf(self, z: Tensor) -> Tensor:
-        check_shape("z", z, (None, 1))
+        check_points("z", z, 1)
         return torch.special.ndtr(z[:, 0])
 
     def matched(self, z: Tensor) -> Tensor:

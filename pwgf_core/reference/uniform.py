@@ -7,7 +7,7 @@ import math
 import torch
 from torch import Generator, Tensor
 
-from ..errors import check_count, check_shape
+from ..errors import check_draw, check_points, check_real, check_values
 from .base import Reference, match_inside
 
 
@@ -27,8 +27,9 @@ class Uniform(Reference):
     """
 
     def __init__(self, low: Tensor, high: Tensor) -> None:
-        check_shape("low", low, (None,))
-        check_shape("high", high, tuple(low.shape))
+        for name, end in (("low", low), ("high", high)):
+            check_real(name, end, (None,) if name == "low" else tuple(low.shape))
+            check_values(name, end)
         self.low, self.high = low.double(), high.double()
         width = self.high - self.low
         if not bool((width > 0).all() and torch.isfinite(width).all() and len(width)):
@@ -41,19 +42,19 @@ class Uniform(Reference):
         return f"Uniform({self.low.tolist()}, {self.high.tolist()})"
 
     def sample(self, n: int, generator: Generator, dtype: torch.dtype = torch.float64) -> Tensor:
-        check_count("n", n)
+        check_draw(n, self.dim, generator, dtype)
         device = generator.device
         u = torch.rand(n, self.dim, generator=generator, dtype=torch.float64, device=device)
         return self.from_uniform(u).to(dtype)
 
     def from_uniform(self, u: Tensor) -> Tensor:
-        check_shape("u", u, (None, self.dim))
+        check_points("u", u, self.dim)
         low, high = self.low.to(u), self.high.to(u)
         return low + (high - low) * u
 
     def _scaled(self, z: Tensor) -> Tensor:
         """z in coordinates that make the box (−1, 1)^d."""
-        check_shape("z", z, (None, self.dim))
+        check_points("z", z, self.dim)
         return 2 * (z - self.mean.to(z)) / (self.high - self.low).to(z)
 
     def _inside(self, z: Tensor) -> Tensor:
@@ -69,7 +70,7 @@ class Uniform(Reference):
         return torch.where(self._inside(z), 0.0, math.nan).to(z).expand_as(z)
 
     def cdf(self, z: Tensor) -> Tensor:
-        check_shape("z", z, (None, 1))
+        check_points("z", z, 1)
         return (self._scaled(z)[:, 0].clamp(-1, 1) + 1) / 2
 
     def matched(self, z: Tensor) -> Tensor:

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 
 from ..distributed import expectation
-from ..errors import NumericalError, check_choice, check_count, check_positive
+from ..errors import NumericalError, check_choice, check_count, check_positive, check_type
 from ..linalg import Status
 from ..metrics import MetricChoice, Wasserstein
 from ..potential_network import PotentialNetwork
@@ -30,6 +30,10 @@ class BiLevel(ImplicitRelaxed):
     """
 
     fields: Wasserstein = field(default_factory=Wasserstein)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        check_type("fields", self.fields, Wasserstein)
 
     @property
     def metric(self) -> MetricChoice:

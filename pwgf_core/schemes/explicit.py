@@ -9,7 +9,14 @@ import torch
 from torch import Tensor
 
 from ..distributed import expectation
-from ..errors import NumericalError, check_choice, check_positive
+from ..errors import (
+    NumericalError,
+    check_choice,
+    check_function,
+    check_method,
+    check_positive,
+    check_type,
+)
 from ..linalg import LinearSolver, Solution, Status
 from ..metrics import MetricChoice, Relaxed
 from ..state import Info, Problem, State
@@ -68,6 +75,9 @@ class Explicit:
         check_choice("method", self.method, TABLEAUX)
         check_choice("form", self.form, FORMS)
         check_positive("tol", self.tol)
+        check_function("metric", self.metric)
+        if self.solver is not None:
+            check_method("solver", self.solver, "solve")
 
     @property
     def stages(self) -> int:
@@ -78,6 +88,7 @@ class Explicit:
         self, problem: Problem, theta: Tensor, z: Tensor, previous: Solution | None = None
     ) -> tuple[Solution, Info]:
         """ξ(θ) on the sample z, as the solution of metric ξ = g, with the report of the solve."""
+        check_type("problem", problem, Problem)
         cloud, jacobian = problem.model.linearize(theta, z)
         v = problem.energy.velocity(cloud) if self.form == "velocity" else None
         metric = self.metric(jacobian, v)

@@ -10,7 +10,14 @@ import torch
 from torch import Tensor
 
 from ..distributed import expectation
-from ..errors import NumericalError, check_count, check_positive
+from ..errors import (
+    NumericalError,
+    check_count,
+    check_function,
+    check_method,
+    check_not_negative,
+    check_positive,
+)
 from ..linalg import LinearSolver, Status, minres
 from ..metrics import (
     CurvedMetric,
@@ -56,8 +63,7 @@ class ImplicitRelaxed:
         check_positive("h", self.h)
         check_positive("tol", self.tol)
         check_count("max_iterations", self.max_iterations)
-        if not 0 <= self.tau < math.inf:
-            raise ValueError(f"tau must be a finite number of at least 0, got {self.tau!r}")
+        check_not_negative("tau", self.tau)
 
     @property
     def metric(self) -> MetricChoice:
@@ -242,6 +248,9 @@ class LinearlyImplicit:
 
     def __post_init__(self) -> None:
         check_positive("h", self.h)
+        check_function("choice", self.choice)
+        if self.solver is not None:
+            check_method("solver", self.solver, "solve")
 
     def step(
         self, problem: Problem, state: State, z: Tensor, limit: float = math.inf

@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
-from ..errors import NumericalError, check_choice, check_count
+from ..errors import NumericalError, check_choice, check_count, check_memory
 from .base import Jacobian, Transform
 
 KINDS = ("full", "triangular", "diagonal", "translation")
@@ -32,6 +32,7 @@ class Affine(Transform):
     def __init__(self, dim: int, kind: str = "full") -> None:
         check_count("dim", dim)
         check_choice("kind", kind, KINDS)
+        check_memory("dim", dim, 3 * dim**2)
         self.dim, self.kind = dim, kind
         ones = torch.ones(dim, dim)
         mask = {
@@ -84,7 +85,7 @@ class Affine(Transform):
 
     def inverse(self, theta: Tensor, x: Tensor) -> Tensor:
         """z = U⁻¹(x − b)."""
-        self.check(theta, x)
+        self.check(theta, x, "x")
         u, b = self.split(theta)
         z, failed = torch.linalg.solve_ex(u, (x - b).T)
         if failed:

@@ -5,13 +5,14 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
 from functools import cached_property
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Generator, Tensor
 from torch.func import jacfwd, jacrev, jvp, vjp, vmap
 
-from ..errors import NumericalError, check_shape
+from ..errors import NumericalError, check_alike, check_points, check_real
+from .arguments import MAPS, PRODUCTS, wrap
 
 NEWTON_STEPS, HALVINGS = 50, 30
 BLOCK = 2**21  # numbers in a block of rows: 16 MB in double precision
@@ -58,6 +59,11 @@ class Transform(ABC):
     n_params: int
     smooth: bool = True
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let the methods that a family writes for itself check what they are given."""
+        super().__init_subclass__(**options)
+        wrap(cls, MAPS)
+
     @abstractmethod
     def init(
         self,
@@ -73,6 +79,7 @@ class Transform(ABC):
 
     def with_logdet(self, theta: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         """x = T_θ(z) and log|det DT_θ(z)|: shapes (m,), (n, d) → (n, d), (n,)."""
+        self.check(theta, z)
         d_x = vmap(jacfwd(lambda p: self(theta, p[None])[0]))(z)
         return self(theta, z), torch.linalg.slogdet(d_x).logabsdet
 
@@ -88,22 +95,21 @@ class Transform(ABC):
 
         Raises `NumericalError` where no such z is found.
         """
-        self.check(theta, x)
+        self.check(theta, x, "x")
         return newton_inverse(self, theta, x, x)
 
     def jacobian(self, theta: Tensor, z: Tensor) -> Jacobian:
         """The linear operator J = ∂T_θ(z)/∂θ, frozen at (θ, z)."""
         return Jacobian(self, theta, z)
 
-    def check(self, theta: Tensor, z: Tensor) -> None:
-        """Raise `ValueError` unless θ is (m,) and z is (n, d), of one dtype and device."""
-        check_shape("theta", theta, (self.n_params,))
-        check_shape("z", z, (None, self.dim))
-        if theta.dtype != z.dtype or theta.device != z.device:
-            raise ValueError(
-                f"theta and z must agree in dtype and device, got {theta.dtype} on "
-                f"{theta.device} and {z.dtype} on {z.device}"
-            )
+    def check(self, theta: Tensor, z: Tensor, name: str = "z") -> None:
+        """Raise `ValueError` unless θ is (m,) and z is (n, d), n > 0, of one dtype and device.
+
+        The dtype is float32 or float64; `name` is that of the points in the message.
+        """
+        check_real("theta", theta, (self.n_params,))
+        check_points(name, z, self.dim)
+        check_alike("theta", theta, name, z)
 
 
 class Jacobian:
@@ -113,10 +119,23 @@ class Jacobian:
     it serves any transform and is the slow twin of every fast path.
     """
 
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Let the products that a family writes for itself check what they are given."""
+        super().__init_subclass__(**options)
+        wrap(cls, PRODUCTS)
+
     def __init__(self, transform: Transform, theta: Tensor, z: Tensor) -> None:
         transform.check(theta, z)
         self.transform, self.theta, self.z = transform, theta.detach(), z.detach()
         self.n = len(z)
+
+    def check(self, name: str, value: Tensor) -> None:
+        """Raise `ValueError` unless a factor of a product has the shape and dtype that it needs."""
+        like = self.theta if name == "dtheta" else self.z
+        shape = like.shape[:1] if name == "q" else like.shape
+        if getattr(value, "shape", None) != shape or value.dtype is not like.dtype:
+            check_real(name, value, tuple(shape))
+            check_alike(name, value, "theta", self.theta)
 
     @cached_property
     def x(self) -> Tensor:
@@ -180,6 +199,9 @@ class Jacobian:
         zero, one = torch.zeros_like(self.z), torch.ones_like(self.z[:, 0])
         rhs = score_z - self.pullback(zero, one)[1]
         return torch.linalg.solve(d_x.transpose(1, 2), rhs)
+
+
+wrap(Jacobian, PRODUCTS)
 
 
 def newton_inverse(

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.func import jacfwd, vjp, vmap
 
-from ..errors import check_count
+from ..errors import check_count, check_function, check_type
 from .base import Jacobian, Transform, check_orientation
 
 # n: sample, i and j: coordinates, k: scalar function, m: parameter
@@ -40,8 +40,11 @@ class Basis(Transform):
 
     def __init__(self, dim: int, features: Callable[[Tensor], Tensor]) -> None:
         check_count("dim", dim)
-        shape = tuple(features(torch.zeros(2, dim, dtype=torch.float64)).shape)
-        if shape[0] != 2 or len(shape) not in (2, 3) or (len(shape) == 3 and shape[1] != dim):
+        check_function("features", features)
+        values = features(torch.zeros(2, dim, dtype=torch.float64))
+        check_type("features(z)", values, Tensor)
+        shape = tuple(values.shape)
+        if shape[:1] != (2,) or len(shape) not in (2, 3) or (len(shape) == 3 and shape[1] != dim):
             raise ValueError(
                 f"features must map shape (2, {dim}) to (2, any) or (2, {dim}, any), got {shape}"
             )

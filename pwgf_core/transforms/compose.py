@@ -7,6 +7,7 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
+from ..errors import check_type
 from .base import Jacobian, Transform
 
 
@@ -26,6 +27,8 @@ class Compose(Transform):
     def __init__(self, *parts: Transform) -> None:
         if not parts:
             raise ValueError("a composition needs at least one transform, got none")
+        for k, part in enumerate(parts):
+            check_type(f"parts[{k}]", part, Transform)
         dims = [p.dim for p in parts]
         if len(set(dims)) > 1:
             raise ValueError(f"the transforms must have one dimension, got {dims}")
@@ -63,7 +66,7 @@ class Compose(Transform):
 
     def inverse(self, theta: Tensor, x: Tensor) -> Tensor:
         """z = … T_2⁻¹(T_1⁻¹(x)), by the parts' own inverses."""
-        self.check(theta, x)
+        self.check(theta, x, "x")
         for part, p in zip(self.parts, self.split(theta), strict=True):
             x = part.inverse(p, x)
         return x

@@ -8,7 +8,14 @@ import math
 import torch
 from torch import Tensor
 
-from ..errors import check_count, check_positive, check_shape
+from ..errors import (
+    check_count,
+    check_memory,
+    check_points,
+    check_positive,
+    check_real,
+    check_values,
+)
 
 
 class Polynomials:
@@ -25,6 +32,7 @@ class Polynomials:
     def __init__(self, dim: int, degree: int) -> None:
         check_count("dim", dim)
         check_count("degree", degree, 0)
+        check_memory("degree", degree, dim * (degree + 1.0) ** min(dim, 300))
         self.dim, self.degree = dim, degree
         powers = itertools.product(range(degree + 1), repeat=dim)
         self.powers = torch.tensor(sorted((p for p in powers if sum(p) <= degree), key=sum))
@@ -33,7 +41,7 @@ class Polynomials:
         return f"Polynomials({self.dim}, {self.degree})"
 
     def __call__(self, z: Tensor) -> Tensor:
-        check_shape("z", z, (None, self.dim))
+        check_points("z", z, self.dim)
         hermite = [torch.ones_like(z), z]
         for n in range(1, self.degree):
             hermite.append((z * hermite[n] - math.sqrt(n) * hermite[n - 1]) / math.sqrt(n + 1))
@@ -60,6 +68,7 @@ class Fourier:
         check_count("dim", dim)
         check_count("order", order)
         check_positive("length", length)
+        check_memory("order", order, dim * (2.0 * order + 1) ** min(dim, 300))
         self.dim, self.order, self.length = dim, order, length
         vectors = itertools.product(range(-order, order + 1), repeat=dim)
         self.vectors = torch.tensor([k for k in vectors if k > (0,) * dim])
@@ -68,7 +77,7 @@ class Fourier:
         return f"Fourier({self.dim}, {self.order}, length={self.length})"
 
     def __call__(self, z: Tensor) -> Tensor:
-        check_shape("z", z, (None, self.dim))
+        check_points("z", z, self.dim)
         phase = z @ ((2 * math.pi / self.length) * self.vectors.to(z)).T
         waves = math.sqrt(2) * torch.cat([phase.cos(), phase.sin()], 1)
         return torch.cat([torch.ones_like(z[:, :1]), waves], 1)
@@ -84,7 +93,8 @@ class Bumps:
     """
 
     def __init__(self, centres: Tensor, width: float) -> None:
-        check_shape("centres", centres, (None, None))
+        check_points("centres", centres)
+        check_values("centres", centres)
         check_positive("width", width)
         self.centres, self.width = centres, width
 
@@ -92,7 +102,7 @@ class Bumps:
         return f"Bumps({len(self.centres)} centres, width={self.width})"
 
     def __call__(self, z: Tensor) -> Tensor:
-        check_shape("z", z, (None, self.centres.shape[1]))
+        check_points("z", z, self.centres.shape[1])
         gaps = (z[:, None] - self.centres.to(z)) / self.width
         return torch.exp(-0.5 * (gaps * gaps).sum(2))
 
@@ -107,13 +117,15 @@ class Ridges:
     """
 
     def __init__(self, w: Tensor, b: Tensor) -> None:
-        check_shape("w", w, (None, None))
-        check_shape("b", b, (len(w),))
+        check_points("w", w)
+        check_real("b", b, (len(w),))
+        check_values("w", w)
+        check_values("b", b)
         self.w, self.b = w, b
 
     def __repr__(self) -> str:
         return f"Ridges({len(self.w)} directions)"
 
     def __call__(self, z: Tensor) -> Tensor:
-        check_shape("z", z, (None, self.w.shape[1]))
+        check_points("z", z, self.w.shape[1])
         return torch.tanh(z @ self.w.to(z).T + self.b.to(z))

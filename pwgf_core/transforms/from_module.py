@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor, nn
 from torch.func import functional_call
 
-from ..errors import check_count, check_shape
+from ..errors import check_count, check_function, check_shape, check_type
 from .base import Transform
 
 
@@ -43,6 +43,9 @@ class FromModule(Transform):
         with_logdet: Callable[[Any, Tensor], tuple[Tensor, Tensor]] | None = None,
     ) -> None:
         check_count("dim", dim)
+        check_type("module", module, nn.Module)
+        if with_logdet is not None:
+            check_function("with_logdet", with_logdet)
         self.dim, self.module = dim, module
         self._parameters = {n: p for n, p in module.named_parameters() if p.requires_grad}
         self._sizes = [p.numel() for p in self._parameters.values()]

@@ -101,5 +101,5 @@ class NeuralODE(Transform):
 
         Raises `NumericalError` where that does not converge: the steps are too few.
         """
-        self.check(theta, x)
+        self.check(theta, x, "x")
         return newton_inverse(self, theta, x, self.integrate(theta, x, backwards=True)[0])

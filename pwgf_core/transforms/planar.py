@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
-from ..errors import check_count, check_positive, check_shape
+from ..errors import check_count, check_number, check_positive, check_real, check_values
 from .base import Jacobian, Transform, check_invertible
 from .recurrence import BLOCK, Recurrence
 
@@ -46,8 +46,10 @@ class Planar(Transform):
         check_count("dim", dim)
         check_count("layers", layers)
         check_positive("scale", scale)
+        check_number("spread", spread)
         if frame is not None:
-            check_shape("frame", frame, (dim, dim))
+            check_real("frame", frame, (dim, dim))
+            check_values("frame", frame)
         self.dim, self.layers = dim, layers
         self.scale, self.spread, self.frame = scale, spread, frame
         self.n_params = (2 * dim + 1) * layers
@@ -104,7 +106,7 @@ class Planar(Transform):
 
         Raises `NumericalError` if a layer is not invertible.
         """
-        self.check(theta, x)
+        self.check(theta, x, "x")
         w, u, b = self.split(theta)
         wu = (w * u).sum(1)
         check_invertible(1 + wu.min(), "the planar flow")

@@ -7,7 +7,7 @@ from functools import cached_property
 import torch
 from torch import Generator, Tensor
 
-from ..errors import check_count, check_positive
+from ..errors import check_count, check_positive, check_real, check_type
 from .base import Jacobian, Kinks, Transform, check_orientation
 
 
@@ -43,6 +43,7 @@ class TwoLayerReLU(Transform):
     def __init__(self, width: int, spread: float = 2.5, shared: bool = False) -> None:
         check_count("width", width)
         check_positive("spread", spread)
+        check_type("shared", shared, bool)
         self.width, self.spread, self.shared = width, spread, shared
         self.n_params = (3 if shared else 4) * width
 
@@ -81,6 +82,7 @@ class TwoLayerReLU(Transform):
 
         Raises `NumericalError` where the map folds.
         """
+        check_real("theta", theta, (self.n_params,))
         a, b, a2, b2 = self.split(theta)
         at, rise = (b, a + a2) if self.shared else (torch.cat([b, b2]), torch.cat([a, a2]))
         z, order = at.sort(stable=True)

@@ -9,7 +9,7 @@ import torch
 from torch import Generator, Tensor
 from torch.func import jacrev, jvp, vjp
 
-from ..errors import check_shape
+from ..errors import check_function, check_real, check_type, check_values
 from .base import Jacobian, Kinks, Transform
 
 
@@ -30,8 +30,11 @@ class Reparametrised(Transform):
     """
 
     def __init__(self, inner: Transform, phi: Callable[[Tensor], Tensor], start: Tensor) -> None:
-        check_shape("start", start, (None,))
-        check_shape("phi(start)", phi(start), (inner.n_params,))
+        check_type("inner", inner, Transform)
+        check_function("phi", phi)
+        check_real("start", start, (None,))
+        check_values("start", start)
+        check_real("phi(start)", phi(start), (inner.n_params,))
         self.inner, self.phi, self.start = inner, phi, start
         self.dim, self.n_params = inner.dim, len(start)
         self.smooth = inner.smooth
@@ -58,7 +61,7 @@ class Reparametrised(Transform):
         return self.inner.kinks(self.phi(theta))
 
     def inverse(self, theta: Tensor, x: Tensor) -> Tensor:
-        self.check(theta, x)
+        self.check(theta, x, "x")
         return self.inner.inverse(self.phi(theta), x)
 
     def jacobian(self, theta: Tensor, z: Tensor) -> ReparametrisedJacobian:

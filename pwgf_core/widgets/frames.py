@@ -7,6 +7,8 @@ from typing import TypeAlias
 
 import ipywidgets as w
 
+from ..errors import check_count, check_type, refuse
+
 Frames: TypeAlias = Sequence[bytes]
 Choices: TypeAlias = "Mapping[str, Frames | Choices]"
 
@@ -24,6 +26,7 @@ def player(frames: Frames, description: str = "frame", interval: int = 300) -> w
     >>> controls.children[1].max, len(stack.children)
     (1, 2)
     """
+    check_count("interval", interval)
     film = _film(frames)
     return w.VBox([_clock([film], description, interval), film])
 
@@ -45,6 +48,8 @@ def chooser(
     >>> menus.children[0].options, clock.children[1].max, len(pictures.children)
     (('heat', 'gas'), 1, 2)
     """
+    check_count("interval", interval)
+    check_type("choices", choices, Mapping)
     films: list[w.Stack] = []
     controls, pictures = _menu(choices, menus, films)
     lengths = sorted({len(film.children) for film in films})
@@ -55,6 +60,10 @@ def chooser(
 
 def _film(frames: Frames) -> w.Stack:
     """The frames, of which one is seen."""
+    if isinstance(frames, bytes | str) or not isinstance(frames, Sequence):
+        refuse("frames", type(frames).__name__, "a list of pictures")
+    for frame in frames:
+        check_type("frames", frame, bytes)
     if not frames:
         raise ValueError("frames must hold at least one picture, got none")
     images = [w.Image(value=f, format="png", layout={"max_width": "100%"}) for f in frames]

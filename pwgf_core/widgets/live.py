@@ -14,7 +14,7 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from .. import plots
-from ..errors import NumericalError, check_choice
+from ..errors import NumericalError, check_choice, check_count, check_function
 from ..evaluation import evaluation_cloud
 from ..flow import Trajectory, evolve
 from ..problems import PROBLEMS
@@ -223,7 +223,10 @@ def panel(
     if isinstance(make, str):
         check_choice("problem", make, PROBLEMS)
         make = PROBLEMS[make]
+    check_function("make", make)
+    check_function("draw", draw)
     check_choice("scheme", scheme, SCHEMES)
+    check_count("seed", seed, 0)
     own = problem_inputs(make, parameters or {}, layers)
     problem = make_problem(make, {i.name: i.read() for i in own} | {"seed": seed})
     run = run_inputs(problem, h, t_end, samples, scheme, seed)

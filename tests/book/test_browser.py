@@ -11,7 +11,15 @@ from pathlib import Path
 
 import pytest
 from pictures import changed
-from playwright.sync_api import Browser, BrowserContext, Page, Response, Route, ViewportSize
+from playwright.sync_api import (
+    Browser,
+    BrowserContext,
+    ConsoleMessage,
+    Page,
+    Response,
+    Route,
+    ViewportSize,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -58,6 +66,7 @@ class Visit:
         context.route("**/*", self.route)
         self.page: Page = context.new_page()
         self.page.on("response", self.response)
+        self.page.on("console", self.message)
         self.page.on("pageerror", lambda error: self.problems.append(f"page error: {error}"))
 
     def route(self, route: Route) -> None:
@@ -71,6 +80,10 @@ class Visit:
     def response(self, response: Response) -> None:
         if response.status >= 400:
             self.problems.append(f"HTTP {response.status}: {response.url}")
+
+    def message(self, message: ConsoleMessage) -> None:
+        if "Content Security Policy" in message.text:
+            self.problems.append(f"against the page's policy: {message.text}")
 
     def open(self, page: str) -> Page:
         self.page.goto(self.address + page, wait_until="load")

@@ -1,0 +1,1 @@
+"""Tables of wrong arguments: a call, the argument to be named, and what the message must show."""
