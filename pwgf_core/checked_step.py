@@ -11,6 +11,7 @@ from torch.linalg import LinAlgError  # pyright: ignore[reportAttributeAccessIss
 
 from .errors import NumericalError
 from .schemes.explicit import equal_step
+from .schemes.forces import check_parameters
 from .state import Info, Problem, State
 from .trajectory import Trajectory
 
@@ -53,6 +54,7 @@ def checked_step(
         limit = equal_step(largest / 2**halvings, rest) if halvings else rest
         try:
             state, info = scheme.step(problem, run.state, z, limit)
+            check_parameters(state.theta, info.h)  # also of schemes from elsewhere
             _check_descent(run, info, strict=retries > 0)
             return state, replace(info, halvings=halvings, retries=halvings - first)
         except (NumericalError, LinAlgError) as error:
@@ -76,10 +78,11 @@ def _check_descent(run: Trajectory, info: Info, strict: bool) -> None:
     in this step if `strict`."""
     first = run.history["energy"][0] if run.history else info.energy
     before, after = info.energy, info.energy - info.decrease
-    if not before <= first + 3 + abs(first):
-        _raise_rise(first, before, info.h)
-    if math.isfinite(after) and not after <= first + 3 + abs(first):
-        _raise_rise(first, after, info.h)
+    if math.isnan(before):
+        raise NumericalError("the energy is nan; check the energy, or use a smaller step h")
+    highest = first + 3 + abs(first)
+    if before > highest or after > highest:
+        _raise_rise(first, max(before, after), info.h)
     if strict and after - before > RISE * (1 + abs(before)):
         _raise_rise(before, after, info.h)
 

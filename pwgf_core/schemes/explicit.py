@@ -25,6 +25,7 @@ TABLEAUX: dict[str, tuple[list[list[float]], list[float], list[float] | None]] =
     "adaptive": ([[], [0.5], [0.0, 0.75]], [2 / 9, 1 / 3, 4 / 9], [0.0, 1.0, 0.0]),
 }
 FORMS = ("velocity", "gradient")
+STAGNANT = 0.999  # of the right-hand side: a residual that ξ = 0 has too
 UNFINISHED = (Status.MAX_ITERATIONS, Status.ILL_CONDITIONED)
 SMALLEST = 1e-6  # an adaptive step below this part of h gives up
 
@@ -93,7 +94,7 @@ class Explicit:
         solution = (self.solver or problem.solver).solve(metric, g, previous, v)
         if solution.status is Status.NON_FINITE:
             raise NumericalError(f"the linear solve failed: {solution.status.advice}")
-        if solution.residual >= 1 and solution.status in UNFINISHED:
+        if solution.residual > STAGNANT and solution.status in UNFINISHED:
             raise NumericalError(
                 f"the linear solve stagnates: after {solution.iterations} iterations its residual "
                 f"is {solution.residual:.3g} of the right-hand side, no better than a velocity of "
