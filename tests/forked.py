@@ -5,7 +5,10 @@ from __future__ import annotations
 import os
 import resource
 import signal
+import sys
 import time
+import traceback
+from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
@@ -21,35 +24,25 @@ class Ended(NamedTuple):
 
 
 class Command:
-    """`python -m pwgf_core` with these options, running; `largest` limits the files it writes."""
+    """`python -m pwgf_core` with these options, running. `prepare` is called in it first."""
 
-    def __init__(self, options: list[str], largest: int | None = None) -> None:
+    def __init__(self, options: list[str], prepare: Callable[[], object] | None = None) -> None:
         self._pipes = os.pipe(), os.pipe()  # a table fits in them: they are read at the end
         self.pid = os.fork()
         if self.pid == 0:
             code = 70
             try:
-                for i, (_, end) in enumerate(self._pipes, 1):
-                    os.dup2(end, i)
-                if largest is not None:
-                    signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error, as on a full disk
-                    resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
-                with (
-                    os.fdopen(1, "w", closefd=False) as os_out,
-                    os.fdopen(2, "w", closefd=False) as os_err,
-                ):
-                    import sys  # noqa: PLC0415
-
-                    sys.stdout, sys.stderr = os_out, os_err
-                    try:
-                        code = main(options)
-                    except SystemExit as stop:
-                        code = int(stop.code or 0)
-                    except BaseException:
-                        import traceback  # noqa: PLC0415
-
-                        traceback.print_exc()
+                os.dup2(self._pipes[0][1], 1)
+                os.dup2(self._pipes[1][1], 2)
+                sys.stdout, sys.stderr = (open(i, "w", closefd=False) for i in (1, 2))  # noqa: SIM115
+                if prepare is not None:
+                    prepare()
+                code = main(options)
+            except BaseException:
+                traceback.print_exc()
             finally:
+                sys.stdout.flush()
+                sys.stderr.flush()
                 os._exit(code)
 
     def wait_for(self, path: Path, seconds: float = 120) -> None:
@@ -67,6 +60,34 @@ class Command:
         texts = []
         for start, end in self._pipes:
             os.close(end)
-            with os.fdopen(start, encoding="utf-8") as file:
+            with open(start, encoding="utf-8") as file:  # noqa: PTH123
                 texts.append(file.read())
         return Ended(code, *texts)
+
+
+def small_disk(largest: int) -> Callable[[], None]:
+    """No file can grow above `largest` bytes: an error when writing, as on a full disk."""
+
+    def prepare() -> None:
+        signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (largest, largest))
+
+    return prepare
+
+
+def killed_at_sync(number: int, part: float) -> Callable[[], None]:
+    """SIGKILL when data are about to be brought to the disk for the `number`-th time, and only a
+    `part` of the file has arrived there."""
+    calls: list[int] = []
+
+    def sync(file: int) -> None:
+        calls.append(file)
+        if len(calls) == number:
+            if part < 1:
+                os.ftruncate(file, int(os.fstat(file).st_size * part))
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    def prepare() -> None:
+        os.fsync = sync
+
+    return prepare

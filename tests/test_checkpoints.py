@@ -9,6 +9,7 @@ import os
 import pickle
 import random
 import re
+import signal
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -26,7 +27,7 @@ from pwgf_core.__main__ import main
 if os.name != "posix":
     pytest.skip("forks, and sends signals", allow_module_level=True)
 
-from forked import Command
+from forked import Command, killed_at_sync, small_disk
 
 STEPS = 100
 RUN = ["run", "ornstein_uhlenbeck", "--quiet", "--layers", "4", "--samples", "500", "--h", "0.01"]
@@ -85,7 +86,7 @@ def kill_and_resume(whole: Unbroken, folder: Path, kills: int, seed: int) -> set
         assert again.code == 0, again.err
         assert again.err == ""
         assert_same_end(whole, out)
-        assert {p.name for p in out.iterdir()} <= {"run.safetensors", "metrics.json"}
+        assert {p.name for p in out.iterdir()} == {"run.safetensors", "metrics.json"}
     return stood
 
 
@@ -99,26 +100,22 @@ def test_fifty_killed_runs_resume_to_the_same_bits(unbroken: Unbroken, tmp_path:
     assert "running" in kill_and_resume(unbroken, tmp_path, kills=50, seed=2)
 
 
-def test_a_run_killed_while_it_writes(unbroken: Unbroken, tmp_path: Path) -> None:
-    """Killed as soon as the next temporary file is there: the file before it is whole."""
-    caught = 0
-    for k in range(5):
-        out = tmp_path / str(k)
-        command = Command([*RUN, "--out", str(out)])
-        command.wait_for(out / "run.safetensors")
-        limit = time.monotonic() + 2
-        while not (out / "run.safetensors.partial").exists() and time.monotonic() < limit:
-            pass
-        command.kill()
-        command.wait()
-        caught += (out / "run.safetensors.partial").exists()
-        assert Trajectory.load(out / "run.safetensors").status == "running"
-        if caught:
-            break
-    assert caught
-    assert Command([*RUN, "--out", str(out), "--resume"]).wait().code == 0
-    assert_same_end(unbroken, out)
-    assert not (out / "run.safetensors.partial").exists()
+@pytest.mark.parametrize(
+    ("sync", "part", "step"),
+    [(1, 0.5, 0), (21, 0.0, 10), (21, 0.5, 10), (21, 1.0, 10), (22, 1.0, 11)],
+)
+def test_a_run_killed_while_it_writes(
+    sync: int, part: float, step: int, unbroken: Unbroken, tmp_path: Path
+) -> None:
+    """The file is synchronised, then its folder: odd numbers come before it takes its name."""
+    command = Command([*RUN, "--out", str(tmp_path)], killed_at_sync(sync, part))
+    assert command.wait().code == -signal.SIGKILL
+    assert (tmp_path / "run.safetensors.partial").exists() == (sync % 2 == 1)
+    if step:
+        assert Trajectory.load(tmp_path / "run.safetensors").state.step == step
+    assert Command([*RUN, "--out", str(tmp_path), "--resume"]).wait().code == 0
+    assert_same_end(unbroken, tmp_path)
+    assert {p.name for p in tmp_path.iterdir()} == {"run.safetensors", "metrics.json"}
 
 
 def test_without_a_checkpoint_a_resumed_run_starts_anew(unbroken: Unbroken, tmp_path: Path) -> None:
@@ -148,7 +145,7 @@ def test_replacing_an_unfinished_run_is_said(unbroken: Unbroken, tmp_path: Path)
 
 def test_a_disk_that_fills_up_keeps_the_last_checkpoint(unbroken: Unbroken, tmp_path: Path) -> None:
     largest = (unbroken.folder / "run.safetensors").stat().st_size * 2 // 3
-    ended = Command([*RUN, "--out", str(tmp_path)], largest).wait()
+    ended = Command([*RUN, "--out", str(tmp_path)], small_disk(largest)).wait()
     assert ended.code == 1
     assert re.fullmatch(
         "pwgf_core: error: the checkpoint .*run.safetensors could not be written: .*\n", ended.err
@@ -164,7 +161,7 @@ def test_a_disk_that_fills_up_keeps_the_last_checkpoint(unbroken: Unbroken, tmp_
 
 
 def test_a_full_disk_keeps_the_table(unbroken: Unbroken, tmp_path: Path) -> None:
-    ended = Command([*RUN, "--out", str(tmp_path), "--save-samples", "9"], 50).wait()
+    ended = Command([*RUN, "--out", str(tmp_path), "--save-samples", "9"], small_disk(50)).wait()
     assert ended.code == 1
     names = re.findall(r"([\w.]+) could not be written: ", ended.err)
     assert names == ["run.safetensors", "metrics.json", "samples.npz"]
@@ -281,9 +278,7 @@ def others(content: bytes) -> dict[str, Callable[[Path], object]]:
 def resealed(content: bytes) -> Callable[..., bytes]:
     """Files with a right checksum over a wrong content."""
 
-    def make(
-        schema: str | None = None, theta: float | None = None, **record: object
-    ) -> bytes:
+    def make(schema: str | None = None, theta: float | None = None, **record: object) -> bytes:
         end = 8 + int.from_bytes(content[:8], "little")
         header = json.loads(content[8:end])
         meta = header["__metadata__"]
