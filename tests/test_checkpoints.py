@@ -180,8 +180,8 @@ def test_a_checkpoint_that_cannot_be_written_warns_once(tmp_path: Path) -> None:
     result.unsaved = ""
     assert_equal(result, run())
     (tmp_path / "run").rmdir()
+    (tmp_path / "run.partial").mkdir()
     with pytest.warns(RuntimeWarning, match="could not be written"):
-        (tmp_path / "run.partial").mkdir()
         result = run(
             checkpoint=tmp_path / "run",
             checkpoint_every=8,
@@ -216,7 +216,7 @@ def regions(content: bytes) -> dict[str, range]:
 
 def assert_refused(path: Path, damaged: bytes) -> None:
     path.write_bytes(damaged)
-    with pytest.raises(ValueError, match="holds no run|is damaged") as error:
+    with pytest.raises(ValueError, match=r"holds no run|is damaged") as error:
         Trajectory.load(path)
     assert len(str(error.value).splitlines()) == 1
 

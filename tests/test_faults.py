@@ -28,6 +28,7 @@ from pwgf_core import (
     Info,
     LinearlyImplicit,
     Minres,
+    NumericalError,
     OrnsteinUhlenbeck,
     Planar,
     Potential,
@@ -266,15 +267,21 @@ def test_an_energy_that_rises_by_itself(scheme: Scheme) -> None:
 )
 @pytest.mark.parametrize("transform", [Planar(2, 4), Residual(2, 8)], ids=["planar", "residual"])
 def test_a_map_that_folds_is_found_in_its_step(scheme: Scheme, transform: Any) -> None:
-    problem = stiff(transform, blind=True)
+    flat = torch.zeros(2, 2).double()  # hides the curvature from the linearly implicit step
+    wells = Potential(
+        lambda x: 0.5 * (x**2 - 1).square().sum(1), hessian=lambda x: flat.expand(len(x), 2, 2)
+    )
+    start = transform.init(Generator().manual_seed(0))
+    model = PushForward(Gaussian(2), transform)
+    problem = Problem(model, wells + Entropy(), start, samples=256)
     with pytest.warns(RuntimeWarning, match="the run stopped"):
         part = stiff_run(scheme, problem)
-    assert "no longer invertible" in part.message or "folds" in part.message
+    assert re.search("no longer invertible|folds", part.message)
     assert "use a smaller step h" in part.message
-    z = problem.model.reference.draw(
-        256, step_generator(0, max(part.state.step - 1, 0)), torch.float64
-    )
-    assert bool(torch.isfinite(problem.model.linearize(part.state.theta, z)[0].log_rho).all())
+    z = model.reference.draw(256, step_generator(0, part.state.step))
+    assert bool(torch.isfinite(model.linearize(part.state.theta, z)[0].log_rho).all())
+    with pytest.raises(NumericalError, match="no longer invertible|folds"):
+        failing_step(scheme, problem, part)
 
 
 def test_the_last_step_is_looked_at_too() -> None:
@@ -414,8 +421,7 @@ def test_smaller_steps_complete_a_run_that_fails(scheme: Scheme) -> None:
     assert result.status == "completed"
     assert result.times == [0.0, 0.25, 0.5, 0.75, 1.0]
     errors = evaluate(problem, result, 4096).errors["bures_w2"]
-    print(max(errors[1:]), result.history["halvings"], result.history["retries"])
-    assert max(errors[1:]) < 0.1
+    assert max(errors[1:]) < 0.05  # measured 0.012 to 0.021; W₂ is 1.8 at the start
 
 
 @each(TOO_LARGE)
@@ -459,7 +465,7 @@ def test_a_healthy_run_is_not_changed_by_retries() -> None:
 @each({"euler": Explicit(0.1, "euler")})
 def test_exhausted_retries_fail(scheme: Scheme) -> None:
     problem = stiff(Affine(2))
-    with pytest.warns(RuntimeWarning, match=r"the step of 0\.0417 is too large"):
+    with pytest.warns(RuntimeWarning, match=r"the step of 0\.04167 is too large"):
         part = stiff_run(scheme, problem, retries=1)  # 0.25/6, above the bound of 2/50
     assert part.status == "failed"
     assert bool(torch.isfinite(part.state.theta).all())
@@ -505,6 +511,6 @@ def test_retries_from_the_command_line(tmp_path: Path, capsys: pytest.CaptureFix
     assert "of them were repeated with a smaller step, down to h = " in capsys.readouterr().out
     metrics = json.loads((tmp_path / "b" / "metrics.json").read_text())
     assert metrics["status"] == "completed"
-    assert metrics["errors"]["bures_w2"][-1] < 0.05
+    assert metrics["errors"]["bures_w2"][-1] < 0.05  # measured 0.014
     assert main([*options, "--retries", "-1"]) == 2
     assert "retries" in capsys.readouterr().err
