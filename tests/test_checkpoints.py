@@ -69,7 +69,7 @@ def assert_same_end(whole: Unbroken, folder: Path) -> None:
 def kill_and_resume(whole: Unbroken, folder: Path, kills: int, seed: int) -> set[str]:
     """Kill that many runs at random moments after their first step; resume each to its end.
 
-    Returns how the stored runs stood when they were killed.
+    The moments are spread over the whole run, one in each of as many equal parts. Returns how the stored runs stood when they were killed.
     """
     moments = random.Random(seed)
     stood = set()
@@ -77,7 +77,7 @@ def kill_and_resume(whole: Unbroken, folder: Path, kills: int, seed: int) -> set
         out = folder / str(k)
         command = Command([*RUN, "--out", str(out)])
         command.wait_for(out / "run.safetensors")
-        time.sleep(moments.uniform(0, whole.seconds))
+        time.sleep((k + moments.random()) / kills * whole.seconds)
         command.kill()
         command.wait()
         left = Trajectory.load(out / "run.safetensors")  # whole at any moment

@@ -280,7 +280,7 @@ def test_a_map_that_folds_is_found_in_its_step(scheme: Scheme, transform: Any) -
     assert "use a smaller step h" in part.message
     z = model.reference.draw(256, step_generator(0, part.state.step))
     assert bool(torch.isfinite(model.linearize(part.state.theta, z)[0].log_rho).all())
-    with pytest.raises(NumericalError, match="no longer invertible|folds"):
+    with pytest.raises(NumericalError, match=r"no longer invertible|folds"):
         failing_step(scheme, problem, part)
 
 
@@ -421,7 +421,7 @@ def test_smaller_steps_complete_a_run_that_fails(scheme: Scheme) -> None:
     assert result.status == "completed"
     assert result.times == [0.0, 0.25, 0.5, 0.75, 1.0]
     errors = evaluate(problem, result, 4096).errors["bures_w2"]
-    assert max(errors[1:]) < 0.05  # measured 0.012 to 0.021; W₂ is 1.8 at the start
+    assert max(errors[1:]) < 0.05  # measured 0.012 to 0.021; W₂ is 1.65 at the start
 
 
 @each(TOO_LARGE)
