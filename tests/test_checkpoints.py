@@ -29,8 +29,8 @@ if os.name != "posix":
 
 from forked import Command, killed_at_sync, small_disk
 
-STEPS = 100
-RUN = ["run", "ornstein_uhlenbeck", "--quiet", "--layers", "4", "--samples", "500", "--h", "0.01"]
+STEPS = 40
+RUN = ["run", "ornstein_uhlenbeck", "--quiet", "--layers", "4", "--samples", "500", "--h", "0.025"]
 RUN += ["--t-end", "1", "--record", "4", "--checkpoint-every", "1"]
 
 
