@@ -34,7 +34,10 @@ class Command:
             try:
                 os.dup2(self._pipes[0][1], 1)
                 os.dup2(self._pipes[1][1], 2)
-                sys.stdout, sys.stderr = (open(i, "w", closefd=False) for i in (1, 2))  # noqa: SIM115
+                sys.stdout, sys.stderr = (
+                    open(i, "w", encoding="utf-8", closefd=False)
+                    for i in (1, 2)  # noqa: SIM115
+                )
                 if prepare is not None:
                     prepare()
                 code = main(options)

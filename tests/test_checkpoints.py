@@ -69,7 +69,8 @@ def assert_same_end(whole: Unbroken, folder: Path) -> None:
 def kill_and_resume(whole: Unbroken, folder: Path, kills: int, seed: int) -> set[str]:
     """Kill that many runs at random moments after their first step; resume each to its end.
 
-    The moments are spread over the whole run, one in each of as many equal parts. Returns how the stored runs stood when they were killed.
+    The moments are spread over the whole run, one in each of as many equal parts. Returns how the
+    stored runs stood when they were killed.
     """
     moments = random.Random(seed)
     stood = set()
