@@ -34,10 +34,8 @@ class Command:
             try:
                 os.dup2(self._pipes[0][1], 1)
                 os.dup2(self._pipes[1][1], 2)
-                sys.stdout, sys.stderr = (
-                    open(i, "w", encoding="utf-8", closefd=False)
-                    for i in (1, 2)  # noqa: SIM115
-                )
+                sys.stdout = os.fdopen(1, "w", encoding="utf-8", closefd=False)
+                sys.stderr = os.fdopen(2, "w", encoding="utf-8", closefd=False)
                 if prepare is not None:
                     prepare()
                 code = main(options)
