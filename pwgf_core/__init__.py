@@ -3,6 +3,8 @@
 One step of a flow: z ~ λ, x = T_θ(z), velocity v(x) = −∇δF/δρ, metric G, ξ = G†E[Jᵀv], θ⁺ = θ + hξ.
 """
 
+__version__ = "0.1.0"
+
 from .checks import CheckError, check_gradient, check_jacobian
 from .diagnostics import (
     ChiSquare,
@@ -59,7 +61,7 @@ from .exact import (
     particle_flow,
     trajectories,
 )
-from .flow import Trajectory, evolve, step_generator
+from .flow import evolve, step_generator
 from .gradient_fields import GradientFields
 from .initial import InitialFit, fit_initial
 from .krylov import Solution, Status, least_norm, minres
@@ -71,6 +73,7 @@ from .problems import PROBLEMS, problem
 from .reference import Barenblatt, FromDistribution, Gaussian, Reference, Uniform
 from .schemes import BiLevel, BiLevelNetwork, Explicit, ImplicitRelaxed, LinearlyImplicit
 from .state import Info, Problem, State
+from .trajectory import Trajectory
 from .transforms import (
     Affine,
     Basis,
@@ -88,8 +91,6 @@ from .transforms import (
     Transform,
     TwoLayerReLU,
 )
-
-__version__ = "0.1.0"
 
 __all__ = [
     "PROBLEMS",

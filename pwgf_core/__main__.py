@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import argparse
 import inspect
-import json
 import sys
 import warnings
 from collections import Counter
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
-import numpy as np
 import torch
 from tqdm.std import tqdm
 
 from . import __version__
+from .checkpoint import write_atomically
 from .errors import check_count, check_device, check_folder, check_memory
-from .evaluation import Evaluation, evaluate, evaluation_cloud
-from .flow import Scheme, Trajectory, evolve
+from .evaluation import Evaluation, evaluate
+from .flow import Scheme, evolve
 from .linalg import Dense, Dual, Minres, Status
 from .metrics import Relaxed, Wasserstein
 from .problems import PROBLEMS, TRANSFORMS
 from .problems.plane import REFERENCES
 from .problems.styblinski_tang import FRAMES
 from .reference import SAMPLINGS
+from .run_files import json_file, stored_run, write_files
 from .schemes import BiLevel, BiLevelNetwork, Explicit, ImplicitRelaxed, LinearlyImplicit
 from .schemes.explicit import FORMS, TABLEAUX
 from .state import Problem
@@ -86,6 +86,9 @@ def parser() -> Parser:
     run.add_argument("--resume", action="store_true", help="go on with the run stored in --out")
     run.add_argument("--checkpoint-every", type=int, default=100, metavar="N", help="steps")
     run.add_argument(
+        "--retries", type=int, default=0, metavar="K", help="halve a failing step up to K times"
+    )
+    run.add_argument(
         "--save-samples", type=int, metavar="N", help="write N samples a recorded time"
     )
     run.add_argument("--quiet", action="store_true", help="no progress bar")
@@ -137,25 +140,6 @@ def make_scheme(args: argparse.Namespace, problem: Problem, h: float) -> Scheme:
     return BiLevel(h) if args.psi == "galerkin" else BiLevelNetwork(h)
 
 
-def metrics(args: argparse.Namespace, run: Trajectory, result: Evaluation) -> dict[str, Any]:
-    """The content of metrics.json; the entries of t = 0 are left out."""
-    device = torch.device(args.device)
-    name = torch.cuda.get_device_name(device) if device.type == "cuda" else "cpu"
-    return {
-        "problem": args.name,
-        "scheme": args.scheme,
-        "settings": run.settings,
-        "e0": run.e0,
-        "device": name,
-        "seconds": run.seconds,
-        "steps": run.state.step,
-        "times": result.times[1:],
-        "energy": result.energy[1:],
-        "errors": {k: v[1:] for k, v in result.errors.items()},
-        "status": run.status,
-    }
-
-
 def table(problem: Problem, result: Evaluation) -> str:
     """The error table that a run prints."""
     head = ["t", "energy", *(["exact energy"] if problem.exact else []), *result.errors]
@@ -166,15 +150,6 @@ def table(problem: Problem, result: Evaluation) -> str:
         row += [v[i] for v in result.errors.values()]
         lines.append("  ".join(f"{x:16.6g}" for x in row))
     return "\n".join(lines)
-
-
-def save_samples(problem: Problem, run: Trajectory, n: int, path: Path) -> None:
-    """samples.npz: `t` (times,) and `x` (times, n, d), the same reference points at every time."""
-    x = [
-        evaluation_cloud(problem, theta, max(n, problem.model.dim + 1)).x[:n]
-        for theta in run.thetas
-    ]
-    np.savez(path, t=np.array(run.times), x=torch.stack(x).cpu().numpy())
 
 
 def targets_command(args: argparse.Namespace) -> int:
@@ -192,7 +167,7 @@ def targets_command(args: argparse.Namespace) -> int:
     if args.out:
         settings = {"scheme": repr(SCHEME), "transform": transform, "seed": args.seed}
         content = {"problem": args.name, "settings": settings, "times": TIMES, "cases": cases}
-        (args.out / "metrics.json").write_text(json.dumps(content, indent=1) + "\n")
+        write_atomically(args.out / "metrics.json", json_file(content))
     return EXIT["completed" if all(c["status"] == "completed" for c in cases) else "failed"]
 
 
@@ -204,11 +179,7 @@ def run_command(args: argparse.Namespace) -> int:
         return targets_command(args)
     problem, scheme = build(args)
     stored = args.out / "run.safetensors" if args.out else None
-    resume = None
-    if args.resume and stored:
-        if not stored.exists():
-            raise ValueError(f"--resume: there is no {stored}")
-        resume = Trajectory.load(stored, args.device)
+    resume = stored_run(stored, args.resume, args.device) if stored else None
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # said below, in one line
         run = evolve(
@@ -223,6 +194,7 @@ def run_command(args: argparse.Namespace) -> int:
             checkpoint=stored,
             checkpoint_every=args.checkpoint_every,
             resume=resume,
+            retries=args.retries,
         )
     result = evaluate(problem, run)
     tqdm.write(table(problem, result))
@@ -230,12 +202,13 @@ def run_command(args: argparse.Namespace) -> int:
     for status, count in Counter(run.history.get("status", [])).items():
         if status != Status.CONVERGED:
             print(f"{count} of them ended with {status}: {Status(status).advice}")
-    if args.out:
-        text = json.dumps(metrics(args, run, result), indent=1)
-        (args.out / "metrics.json").write_text(text + "\n")
-        if args.save_samples is not None:
-            save_samples(problem, run, args.save_samples, args.out / "samples.npz")
-    return EXIT[run.status]
+    if any(run.history.get("retries", [])):
+        repeated, smallest = sum(map(bool, run.history["retries"])), min(run.history["h"])
+        print(f"{repeated} of them were repeated with a smaller step, down to h = {smallest:.3g}")
+    lost = write_files(args, problem, run, result)
+    for line in lost:
+        print(f"pwgf_core: error: {line}", file=sys.stderr)
+    return EXIT[run.status] or EXIT["failed" if lost else "completed"]
 
 
 def main(argv: list[str] | None = None) -> int:

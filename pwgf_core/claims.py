@@ -97,8 +97,8 @@ class Claims:
         if not claim.holds:
             raise ClaimError(
                 f"{statement}: value {claim.value:.6g}, reference {claim.reference:.6g}, "
-                f"tolerance {claim.tolerance:.3g} (claims are about the settings of the page: after a "
-                "change of yours this can be as it should be)"
+                f"tolerance {claim.tolerance:.3g} (claims are about the settings of the "
+                "page: after a change of yours this can be as it should be)"
             )
         return claim
 

@@ -1,24 +1,21 @@
-"""The only time loop, and the record of a run."""
+"""The only time loop."""
 
 from __future__ import annotations
 
-import json
-import math
 import os
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from typing import Any, Protocol
+from dataclasses import asdict, replace
+from typing import Any
 
 import numpy as np
 import torch
-from safetensors import safe_open
-from safetensors.torch import save_file
-from torch import Generator, Tensor
+from torch import Generator
 from tqdm.std import tqdm
 
+from . import __version__
+from .checked_step import MOST_RETRIES, Scheme, checked_step
 from .errors import (
     NumericalError,
     check_choice,
@@ -30,82 +27,11 @@ from .errors import (
     check_type,
 )
 from .limits import check_run
-from .linalg import Solution, Status
 from .reference import SAMPLINGS
 from .state import Info, Problem, State
+from .trajectory import Trajectory
 
 BAR = "{l_bar}{bar}| t = {n:.3g} of {total:.3g} [{elapsed}<{remaining}{postfix}]"
-NAMES = ("times", "settings", "history", "status", "message", "seconds", "e0")  # JSON of a run
-
-
-class Scheme(Protocol):
-    """A frozen dataclass with a largest time step `h`, and one method that keeps to `limit`."""
-
-    @property
-    def h(self) -> float: ...
-
-    def step(
-        self, problem: Problem, state: State, z: Tensor, limit: float = math.inf
-    ) -> tuple[State, Info]: ...
-
-
-@dataclass
-class Trajectory:
-    """Record of a run: θ at `times`, the report of every step, and how it ended.
-
-    `times` (R,) starts at 0; `thetas` (R, m). `history` holds one list per field of `Info`, one
-    entry per step, and the time `t` before the step. `status` is `completed`, `interrupted` or
-    `failed`, `message` says why; `state` is the last good state, from which `evolve` resumes;
-    `seconds` is the time spent in the steps; `e0` is the problem's E0, the distance of ρ_θ0 to the
-    initial data, empty in files that are older than this entry.
-    """
-
-    times: list[float]
-    thetas: list[Tensor]
-    state: State
-    settings: dict[str, Any]
-    history: dict[str, list[Any]] = field(default_factory=dict)
-    status: str = "running"
-    message: str = ""
-    seconds: float = 0.0
-    e0: dict[str, Any] = field(default_factory=dict)
-
-    def save(self, path: str | os.PathLike[str]) -> None:
-        """Write one safetensors file: tensors, and the rest as JSON in its header; no pickle."""
-        tensors = {"thetas": torch.stack(self.thetas), "theta": self.state.theta}
-        meta = {k: getattr(self, k) for k in NAMES}
-        meta |= {k: getattr(self.state, k) for k in ("t", "step", "h")}
-        if self.state.psi is not None:
-            tensors["psi"] = self.state.psi
-        if self.state.solution is not None:
-            solution = asdict(self.state.solution)
-            tensors["solution"] = solution.pop("x")
-            meta["solution"] = solution
-        path = Path(path)
-        path.parent.mkdir(parents=True, exist_ok=True)
-        partial = path.with_name(path.name + ".partial")
-        save_file(
-            {k: v.contiguous() for k, v in tensors.items()}, partial, {"run": json.dumps(meta)}
-        )
-        partial.replace(path)
-
-    @classmethod
-    def load(cls, path: str | os.PathLike[str], device: str = "cpu") -> Trajectory:
-        """Read what `save` wrote. Raises `ValueError` if the file holds no run."""
-        with safe_open(path, framework="pt", device=device) as file:
-            header = file.metadata() or {}
-            if "run" not in header:
-                raise ValueError(f"{path} holds no run")
-            meta = json.loads(header["run"])
-            tensors = {k: file.get_tensor(k) for k in file.keys()}  # noqa: SIM118
-        solution = None
-        if "solution" in meta:
-            status = Status(meta["solution"].pop("status"))
-            solution = Solution(x=tensors["solution"], status=status, **meta["solution"])
-        psi = tensors.get("psi")
-        state = State(tensors["theta"], meta["t"], meta["step"], solution, meta["h"], psi)
-        kept = {k: meta[k] for k in NAMES if k in meta}  # older files have no e0
-        return cls(thetas=list(tensors["thetas"]), state=state, **kept)
 
 
 def step_generator(seed: int, step: int, device: torch.device | str = "cpu") -> Generator:
@@ -132,19 +58,29 @@ def evolve(
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: int = 100,
     resume: Trajectory | None = None,
+    retries: int = 0,
 ) -> Trajectory:
     """Run `scheme` on `problem` from t = 0 to `t_end` and record θ at `record` equal intervals.
 
     Each step draws a fresh sample from λ. Schemes of a fixed step take equal steps, of the largest
     size at most `scheme.h` that meets every recorded time. `callback(state, info)` is called after
-    each step; returning False stops the run. `checkpoint` names a file that is rewritten every
-    `checkpoint_every` steps and at the end; a loaded `Trajectory` given as `resume` goes on where
-    it stopped, to the same result as an unbroken run.
+    each step; returning False stops the run.
+
+    `checkpoint` names a file that is rewritten every `checkpoint_every` steps and at the end. A
+    loaded `Trajectory` given as `resume` goes on where it stopped, to the same bits as an unbroken
+    run on this machine. A file that cannot be written warns once; the run goes on, and
+    `Trajectory.unsaved` says why the last one failed.
 
     Ctrl-C and numerical failure end the run without losing it: `Trajectory.status` says
-    `interrupted` or `failed` and the last good state is recorded. A failure also warns.
+    `interrupted` or `failed` and the last good state is recorded. A failure also warns. A step
+    fails where a value is not finite, the map has no inverse that the energy needs, a solver
+    stagnates, or the energy on its sample is above F(0) + 3 + |F(0)|. With `retries` = K it is then
+    repeated from the last good state with the largest step halved, up to h/2^K; after four good
+    steps it doubles again. The energy may then not rise by more than 0.01 (1 + |F|) in one step.
+    `retries` may change on resuming.
 
-    Raises `ValueError` for settings out of range, and if the settings of `resume` differ.
+    Raises `ValueError` for settings out of range, and if the settings of `resume`, its first θ or
+    the energy there differ.
 
     >>> from pwgf_core import Explicit, problem
     >>> ou = problem("ornstein_uhlenbeck_10d", transform="affine")
@@ -171,11 +107,15 @@ def evolve(
         check_type("resume", resume, Trajectory)
     solver = getattr(scheme, "solver", None) or problem.solver
     check_run(problem, scheme.h, t_end, samples, record, solver)
+    check_count("retries", retries, 0)
+    if retries > MOST_RETRIES:
+        raise ValueError(f"retries must be at most {MOST_RETRIES}, got {retries}")
     targets = [t_end * i / record for i in range(1, record)] + [t_end]
     settings = {
         "problem": problem.name,
         "transform": repr(problem.model.transform),
         "scheme": repr(scheme),
+        "solver": repr(problem.solver),
         "t_end": t_end,
         "h": scheme.h,
         "samples": samples,
@@ -183,54 +123,51 @@ def evolve(
         "seed": seed,
         "record": record,
         "dtype": str(problem.theta0.dtype).removeprefix("torch."),
+        "version": __version__,
     }
     if resume is None:
         state = State(problem.theta0)
         run = Trajectory([0.0], [state.theta], state, settings, e0=problem.e0)
     else:
-        differ = [k for k, v in settings.items() if resume.settings.get(k) != v]
-        if differ:
-            raise ValueError(
-                "cannot resume: the stored run has "
-                + ", ".join(f"{k}={resume.settings.get(k)!r}" for k in differ)
-                + " instead of "
-                + ", ".join(f"{k}={settings[k]!r}" for k in differ)
-            )
-        full = 1 + sum(t <= resume.state.t for t in targets)  # not the state where the run stopped
-        run = replace(
-            resume,
-            status="running",
-            message="",
-            times=resume.times[:full],
-            thetas=resume.thetas[:full],
-            history={k: list(v) for k, v in resume.history.items()},
-            e0=resume.e0 or problem.e0,
-        )
+        run = _continued(resume, problem, settings, targets)
+        if resume.status == "completed":
+            return run
     device = problem.theta0.device
     bar = tqdm(total=t_end, disable=not progress, desc=problem.name, bar_format=BAR)
     start, before = time.perf_counter(), run.seconds
+    told: list[str] = []
 
-    def pause() -> None:
+    def save() -> None:
         if device.type == "cuda":
             torch.cuda.synchronize(device)
         run.seconds = before + time.perf_counter() - start
+        if checkpoint is None:
+            return
+        try:
+            run.save(checkpoint)
+            run.unsaved = ""
+        except OSError as error:
+            run.unsaved = (
+                f"the checkpoint {checkpoint} could not be written: {error.strerror or error}"
+            )
+            if not told:
+                told.append(run.unsaved)
+                warnings.warn(f"{run.unsaved}; the run goes on", RuntimeWarning, stacklevel=3)
 
     try:
-        for target in targets:
+        for last, target in zip([0.0, *targets], targets, strict=False):
             while run.state.t < target:
                 state = run.state
                 generator = step_generator(seed, state.step, device)
                 z = problem.model.reference.draw(samples, generator, problem.theta0.dtype, sampling)
-                state, info = scheme.step(problem, state, z, target - state.t)
-                _check_descent(run, info)
+                state, info = checked_step(problem, scheme, run, z, (last, target), retries)
                 if target - state.t < 1e-9 * t_end:
                     state = replace(state, t=target)
                 _append(run, info, state, recorded=state.t == target)
                 bar.update(state.t - bar.n)
                 bar.set_postfix(step=state.step, energy=f"{info.energy:.4g}", refresh=False)
-                if checkpoint is not None and state.step % checkpoint_every == 0:
-                    pause()
-                    run.save(checkpoint)
+                if state.step % checkpoint_every == 0:
+                    save()
                 if callback is not None and callback(state, info) is False:
                     raise KeyboardInterrupt("stopped by the callback")
         run.status = "completed"
@@ -238,26 +175,66 @@ def evolve(
         run.status, run.message = "interrupted", str(stop) or "stopped by the user"
     except NumericalError as error:
         run.status, run.message = "failed", f"at t = {run.state.t:.6g}: {error}"
-    pause()
     bar.close()
+    _keep(run, run.state)
     if run.times[-1] < run.state.t:
         run.times.append(run.state.t)
         run.thetas.append(run.state.theta)
-    if checkpoint is not None:
-        run.save(checkpoint)
+    save()
     if run.status == "failed":
         warnings.warn(f"the run stopped {run.message}", RuntimeWarning, stacklevel=2)
     return run
 
 
-def _check_descent(run: Trajectory, info: Info) -> None:
-    """Raise `NumericalError` if the energy stands clearly above its first value, noise allowed."""
-    first = run.history["energy"][0] if run.history else info.energy
-    if not info.energy <= first + 3 + abs(first):
-        raise NumericalError(
-            f"the energy rose from {first:.4g} to {info.energy:.4g}, but a gradient flow lowers "
-            "it: the step is too large for this problem; reduce h or use an implicit scheme"
+def _continued(
+    stored: Trajectory, problem: Problem, settings: dict[str, Any], targets: list[float]
+) -> Trajectory:
+    """A copy of the stored run to go on with, if it is one of this problem and these settings."""
+    differ = [k for k, v in settings.items() if stored.settings.get(k) != v]
+    if differ:
+        raise ValueError(
+            "cannot resume: the stored run has "
+            + ", ".join(f"{k}={stored.settings.get(k)!r}" for k in differ)
+            + " instead of "
+            + ", ".join(f"{k}={settings[k]!r}" for k in differ)
         )
+    theta0 = stored.thetas[0].to(problem.theta0.device)
+    if theta0.shape != problem.theta0.shape:
+        shapes = f"{tuple(theta0.shape)} instead of {tuple(problem.theta0.shape)}"
+        raise ValueError(f"cannot resume: the stored run has theta of shape {shapes}")
+    if not torch.allclose(theta0, problem.theta0, rtol=1e-3, atol=1e-3):  # a fit may vary a little
+        raise ValueError("cannot resume: the stored run started at another theta")
+    if stored.history:
+        generator = step_generator(settings["seed"], 0, theta0.device)
+        draw = problem.model.reference.draw
+        z = draw(settings["samples"], generator, theta0.dtype, settings["sampling"])
+        energy = float(problem.energy.value(problem.model.linearize(theta0, z)[0]))
+        first = stored.history["energy"][0]
+        if abs(energy - first) > torch.finfo(theta0.dtype).eps ** 0.5 * (1 + abs(first)):
+            raise ValueError(
+                f"cannot resume: the stored run started at the energy {first:.9g}, and this "
+                f"problem starts at {energy:.9g}"
+            )
+    run = replace(
+        stored,
+        status="completed" if stored.status == "completed" else "running",
+        message="",
+        times=list(stored.times),
+        thetas=list(stored.thetas),
+        history={k: list(v) for k, v in stored.history.items()},
+        e0=stored.e0 or problem.e0,
+    )
+    full = 1 + sum(t <= stored.state.t for t in targets)  # not the state where the run stopped
+    del run.times[full:], run.thetas[full:]
+    return run
+
+
+def _keep(run: Trajectory, state: State) -> None:
+    """Remove what an interrupt left of a step that did not end."""
+    for column in run.history.values():
+        del column[state.step :]
+    recorded = sum(t <= state.t for t in run.times)
+    del run.times[recorded:], run.thetas[recorded:]
 
 
 def _append(run: Trajectory, info: Info, state: State, recorded: bool) -> None:

@@ -135,14 +135,17 @@ class PushForward:
         DTᵀ s = ∇_z (log λ − log|det DT|).
         """
         jacobian = self.transform.jacobian(theta, z)
-        cloud = Cloud(
+        return self.cloud_of(jacobian, z), jacobian
+
+    def cloud_of(self, jacobian: Jacobian, z: Tensor) -> Cloud:
+        """The cloud at x = T_θ(z) of the Jacobian at (θ, z)."""
+        return Cloud(
             jacobian.x,
             lambda: self.reference.log_prob(z) - jacobian.logdet,
             lambda: jacobian.score(self.reference.score(z)),
             z,
-            lambda: self.jumps(theta, z),
+            lambda: self.jumps(jacobian.theta, z),
         )
-        return cloud, jacobian
 
     def jumps(self, theta: Tensor, z: Tensor) -> Jumps | None:
         """The jumps of ρ_θ inside the support of λ, for the sample z; None for smooth maps."""

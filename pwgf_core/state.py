@@ -119,9 +119,10 @@ class Info:
     `energy` is F(θ) on the step's sample before the step; `speed` E|v|², the dissipation −dF/dt
     of the flow that is not projected; `misfit` E|Jξ − v|² of the first stage on the same sample
     (NaN in the gradient form and for maps with kinks); `residual` and `status` are the worst and
-    `iterations` the sum over the stages. Proximal steps also report `decrease`, the fall of F on
-    the sample, and `distance`, the squared length E|K^½(T_θ⁺ − T_θ)|² of the step in their metric,
-    NaN elsewhere.
+    `iterations` the sum over the stages. `decrease` is the fall of F on the sample. Proximal steps
+    also report `distance`, the squared length E|K^½(T_θ⁺ − T_θ)|² of the step in their metric,
+    NaN elsewhere. `evolve` adds how often it halved the largest step, `halvings`, and how many
+    tries failed before this one, `retries`.
     """
 
     h: float
@@ -133,3 +134,5 @@ class Info:
     status: Status
     decrease: float = math.nan
     distance: float = math.nan
+    halvings: int = 0
+    retries: int = 0

@@ -52,6 +52,7 @@ def run(
     callback: Callable[[State, Info], object] | None = None,
     checkpoint: Path | None = None,
     checkpoint_every: int = 100,
+    retries: int = 0,
 ) -> Trajectory:
     """A run of 16 steps, recorded after every fourth."""
     return evolve(
@@ -66,6 +67,7 @@ def run(
         checkpoint=checkpoint,
         checkpoint_every=checkpoint_every,
         resume=resume,
+        retries=retries,
         progress=False,
     )
 

@@ -108,7 +108,6 @@ def test_resume_continues_and_refuses_other_settings(
     assert read(tmp_path)["energy"] == first["energy"]
     assert main([*SMALL, "--samples", "300", "--out", str(tmp_path), "--resume"]) == 2
     assert "samples=200 instead of samples=300" in capsys.readouterr().err
-    assert main([*SMALL, "--out", str(tmp_path / "nothing"), "--resume"]) == 2
 
 
 def test_a_folder_that_cannot_be_made_is_refused_before_the_run(

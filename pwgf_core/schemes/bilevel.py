@@ -9,13 +9,13 @@ import torch
 from torch import Generator, Tensor
 
 from ..distributed import expectation
-from ..errors import NumericalError, check_choice, check_count, check_positive, check_type
+from ..errors import check_choice, check_count, check_positive, check_type
 from ..linalg import Status
 from ..metrics import MetricChoice, Wasserstein
 from ..potential_network import PotentialNetwork
 from ..state import Info, Problem, State
 from .explicit import equal_step, mean_square
-from .forces import energy_gradient
+from .forces import check_parameters, check_points, energy_gradient, finite_energy
 from .implicit import ImplicitRelaxed
 
 
@@ -73,7 +73,9 @@ class BiLevelNetwork:
         model, energy = problem.model, problem.energy
         cloud, jacobian = model.linearize(state.theta, z)
         x, v = jacobian.x, energy.velocity(cloud)
-        speed, before = mean_square(v, model.transform), float(energy.value(cloud))
+        check_points("the velocity", v)
+        speed = mean_square(v, model.transform)
+        before = finite_energy(problem, cloud, "on the sample of this step")
         points = x if self.activation == "tanh" else None  # as published for ReLU
         network = PotentialNetwork(model.dim, self.width, self.activation, points)
         psi = state.psi
@@ -96,11 +98,9 @@ class BiLevelNetwork:
                 target = model.transform.jacobian(theta.detach(), z).x - x
                 size = math.sqrt(float(expectation(target.square().sum(), len(z))))
         theta = theta.detach()
-        if not bool(torch.isfinite(theta).all()):
-            raise NumericalError(
-                f"theta is no longer finite at t = {state.t:.4g}; reduce the rates"
-            )
-        after = float(energy.value(model.linearize(theta, z)[0]))
+        check_parameters(theta, h)
+        cloud = model.linearize(theta, z)[0]
+        after = finite_energy(problem, cloud, f"after a step of h = {h:.4g}")
         moved = size * network.gradient(psi.detach(), x)
         info = Info(
             h,

@@ -21,7 +21,7 @@ from ..linalg import LinearSolver, Solution, Status
 from ..metrics import MetricChoice, Relaxed
 from ..state import Info, Problem, State
 from ..transforms import Transform
-from .forces import energy_gradient, jump_force
+from .forces import check_parameters, check_points, energy_gradient, finite_energy, jump_force
 
 # Rows of stage coefficients, weights, and for the adaptive pair the weights of lower order.
 # The pair is Ralston's third-order rule with the midpoint rule inside: no further solve.
@@ -32,6 +32,8 @@ TABLEAUX: dict[str, tuple[list[list[float]], list[float], list[float] | None]] =
     "adaptive": ([[], [0.5], [0.0, 0.75]], [2 / 9, 1 / 3, 4 / 9], [0.0, 1.0, 0.0]),
 }
 FORMS = ("velocity", "gradient")
+STAGNANT = 0.999  # of the right-hand side: a residual that ξ = 0 has too
+UNFINISHED = (Status.MAX_ITERATIONS, Status.ILL_CONDITIONED)
 SMALLEST = 1e-6  # an adaptive step below this part of h gives up
 
 
@@ -91,6 +93,8 @@ class Explicit:
         check_type("problem", problem, Problem)
         cloud, jacobian = problem.model.linearize(theta, z)
         v = problem.energy.velocity(cloud) if self.form == "velocity" else None
+        if v is not None:
+            check_points("the linear solve failed: the velocity", v)
         metric = self.metric(jacobian, v)
         if v is not None:
             g = metric.right_hand_side(v)
@@ -101,11 +105,17 @@ class Explicit:
         solution = (self.solver or problem.solver).solve(metric, g, previous, v)
         if solution.status is Status.NON_FINITE:
             raise NumericalError(f"the linear solve failed: {solution.status.advice}")
+        if solution.residual > STAGNANT and solution.status in UNFINISHED:
+            raise NumericalError(
+                f"the linear solve stagnates: after {solution.iterations} iterations its residual "
+                f"is {solution.residual:.3g} of the right-hand side, no better than a velocity of "
+                f"zero ({solution.status}); {solution.status.advice}"
+            )
         speed = misfit = math.nan
         if v is not None and problem.model.transform.smooth:
             speed = float(expectation((v * v).sum(), len(z)))
             misfit = float(expectation((jacobian.jvp(solution.x) - v).square().sum(), len(z)))
-        energy = float(problem.energy.value(cloud))
+        energy = finite_energy(problem, cloud, "on the sample of this step")
         info = Info(
             self.h, energy, speed, misfit, solution.residual, solution.iterations, solution.status
         )
@@ -152,8 +162,9 @@ class Explicit:
             infos.append(info)
             slopes.append(solution.x)
         theta = state.theta + h * _combine(weights, slopes)
-        if not bool(torch.isfinite(theta).all()):
-            raise NumericalError(f"theta is no longer finite at t = {state.t:.4g}; reduce h")
+        check_parameters(theta, h)
+        cloud = problem.model.cloud_of(problem.model.transform.jacobian(theta, z), z)
+        energy = finite_energy(problem, cloud, f"after a step of h = {h:.4g}")
         error = 0.0
         if lower is not None:
             gap = h * _combine([a - b for a, b in zip(weights, lower, strict=True)], slopes)
@@ -166,6 +177,7 @@ class Explicit:
             residual=max(i.residual for i in infos),
             iterations=sum(i.iterations for i in infos),
             status=worst.status,
+            decrease=infos[0].energy - energy,
         )
         after = replace(state, theta=theta, t=state.t + h, step=state.step + 1, solution=solution)
         return after, info, error

@@ -1,14 +1,17 @@
-"""Right-hand sides of the schemes: derivatives of an energy on a sample by θ."""
+"""What the schemes take from an energy on a sample: values, derivatives by θ, and their checks."""
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from ..energies import Energy
+from ..errors import NumericalError
 from ..model import Cloud, Jumps
+from ..state import Problem
 from ..transforms.base import Jacobian
 
 
@@ -74,3 +77,35 @@ def _slopes(energy: Energy, cloud: Cloud, jacobian: Jacobian, jumps: Jumps | Non
             "`Cloud.average` in the energy"
         )
     return Slopes(torch.zeros_like(x) if by_x is None else by_x, by_log_rho, seen)
+
+
+def finite_energy(problem: Problem, cloud: Cloud, when: str) -> float:
+    """F on the sample. Raises `NumericalError` if it is not finite, or if log ρ is needed and the
+    map has lost its inverse."""
+    value = float(problem.energy.value(cloud))
+    if not math.isfinite(value):
+        raise NumericalError(
+            f"the energy is {value} {when}; use a smaller step h, or check the energy and whether "
+            "the points stay where it is finite"
+        )
+    return value
+
+
+def check_points(name: str, values: Tensor) -> None:
+    """Raise `NumericalError` unless the values (n, …) at all points are finite."""
+    wrong = len(values) - int(torch.isfinite(values).flatten(1).all(1).sum())
+    if wrong:
+        raise NumericalError(
+            f"{name} is not finite at {wrong} of {len(values)} points; use a smaller step h or "
+            "check the input"
+        )
+
+
+def check_parameters(theta: Tensor, h: float) -> None:
+    """Raise `NumericalError` unless the θ that a step of size h arrives at is finite."""
+    wrong = len(theta) - int(torch.isfinite(theta).sum())
+    if wrong:
+        raise NumericalError(
+            f"theta is no longer finite after a step of h = {h:.4g}: {wrong} of {len(theta)} "
+            "parameters are not; reduce h"
+        )

@@ -31,7 +31,7 @@ from ..model import Cloud
 from ..state import Info, Problem, State
 from ..transforms.base import Jacobian
 from .explicit import Explicit, equal_step, mean_square
-from .forces import energy_gradient
+from .forces import check_points, energy_gradient, finite_energy
 
 MEMORY = 10  # pairs that L-BFGS keeps
 DENSE_LIMIT = 1000  # parameters up to which the preconditioner is a Cholesky factor
@@ -112,15 +112,18 @@ class Proximal:
         cloud, jacobian = problem.model.linearize(theta, z)
         self.start = jacobian.x
         v = problem.energy.velocity(cloud)
+        check_points("the velocity", v)
         self.speed = mean_square(v, problem.model.transform)
-        self.energy0 = float(problem.energy.value(cloud))
+        self.energy0 = finite_energy(problem, cloud, "on the sample of this step")
         self.metric = metric(jacobian, v)
         start = self.metric.right_hand_side(v)
         if not bool(start.any()):  # an equilibrium
             start = torch.ones_like(theta)
         scale = largest_eigenvalue(self.metric.matvec, start)
         self.tau = tau * scale
-        hessian = positive_part(problem.energy.hessian(cloud))
+        hessian = problem.energy.hessian(cloud)
+        check_points("the Hessian of the potential", hessian)
+        hessian = positive_part(hessian)
         curved = CurvedMetric(jacobian, inner=self.metric, hessian=hessian, h=h)
         self.precondition = _inverse(curved.shifted(self.tau + EXTRA * scale), h)
 
@@ -156,7 +159,10 @@ def _inverse(metric: RelaxedMetric, h: float) -> Callable[[Tensor], Tensor]:
         return lambda g: h * minres(metric.matvec, g, tol=1e-2, max_iterations=50).x
     factor, failed = torch.linalg.cholesky_ex(metric.dense())
     if failed:
-        raise NumericalError("the matrix of the implicit step is singular; use a larger tau")
+        raise NumericalError(
+            f"the matrix of the implicit step is singular (Cholesky stops at row {int(failed)} of "
+            f"{metric.size}); use a larger tau"
+        )
     return lambda g: h * torch.cholesky_solve(g[:, None], factor)[:, 0]
 
 
@@ -172,7 +178,10 @@ def minimise(
     value, gradient = objective(theta)
     first, slope0 = value, float(torch.linalg.vector_norm(gradient))
     if not math.isfinite(first + slope0):
-        raise NumericalError("the energy or its gradient is not finite; check the input")
+        raise NumericalError(
+            f"the energy is {first:.4g} and the length of its gradient {slope0:.4g}, which must "
+            "be finite; check the input"
+        )
     pairs: list[tuple[Tensor, Tensor, Tensor]] = []
     status = Status.MAX_ITERATIONS
     iteration = 0
@@ -187,8 +196,8 @@ def minimise(
         if found is None:
             if iteration == 1 and -descent > 1e-12 * (1 + abs(value)):
                 raise NumericalError(
-                    "the implicit step found no descent; use a smaller h, a larger tau or more "
-                    "samples"
+                    "the implicit step found no descent along a direction of slope "
+                    f"{descent:.3g}; use a smaller h, a larger tau or more samples"
                 )
             status = Status.CONVERGED  # to rounding
             break
@@ -259,8 +268,10 @@ class LinearlyImplicit:
         h = equal_step(self.h, limit)
 
         def curved(jacobian: Jacobian, v: Tensor | None) -> RelaxedMetric:
-            hessian = positive_part(problem.energy.hessian(Cloud(jacobian.x)))
-            return CurvedMetric(jacobian, inner=self.choice(jacobian, v), hessian=hessian, h=h)
+            hessian = problem.energy.hessian(Cloud(jacobian.x))
+            check_points("the Hessian of the potential", hessian)
+            inner = self.choice(jacobian, v)
+            return CurvedMetric(jacobian, inner=inner, hessian=positive_part(hessian), h=h)
 
         step = Explicit(h, "euler", solver=self.solver, metric=curved)
         return step.step(problem, state, z)

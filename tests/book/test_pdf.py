@@ -7,6 +7,7 @@ import subprocess
 import sys
 from io import BytesIO
 from pathlib import Path
+from typing import Any
 
 import nbformat
 import pytest
@@ -53,7 +54,8 @@ def test_a_player_is_printed_as_three_pictures_and_a_chooser_as_one_of_each_film
             [f"{film} (picture 5 of 5)" for film in ("heat, D = 1", "heat, D = 2", "gas, m = 2")],
         ),
     ):
-        states = embed_data([widget])["manager_state"]["state"]
+        embedded: Any = embed_data([widget])
+        states = embedded["manager_state"]["state"]
         found = pdf.printed(states, widget.model_id)
         assert [caption for caption, _ in found] == captions
 
