@@ -1,13 +1,19 @@
-"""Command line: `python -m pwgf_core list` and `python -m pwgf_core run NAME [options]`."""
+"""Command line: `python -m pwgf_core list` and `python -m pwgf_core run NAME [options]`.
+
+Several processes: `torchrun --nproc-per-node=P -m pwgf_core run NAME [options]`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import inspect
 import json
+import signal
 import sys
+import threading
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -16,6 +22,7 @@ import torch
 from tqdm.std import tqdm
 
 from . import __version__
+from .distributed import start, world
 from .evaluation import Evaluation, evaluate, evaluation_cloud
 from .flow import Scheme, Trajectory, evolve
 from .linalg import Dense, Dual, Minres, Status
@@ -81,6 +88,9 @@ def parser() -> Parser:
     run.add_argument("--checkpoint-every", type=int, default=100, metavar="N", help="steps")
     run.add_argument(
         "--save-samples", type=int, metavar="N", help="write N samples a recorded time"
+    )
+    run.add_argument(
+        "--timeout", type=float, default=300.0, metavar="SECONDS", help="to wait for a process"
     )
     run.add_argument("--quiet", action="store_true", help="no progress bar")
     return top
@@ -180,6 +190,8 @@ def targets_command(args: argparse.Namespace) -> int:
     cases = run_targets(
         read_targets(args.targets), transform, args.samples, args.seed, not args.quiet
     )
+    if world().rank:
+        return 0
     print(f"{'dim':>4}{'seed':>6}{'seconds':>9}   symmetric KL at t = 0.5 and 0.9")
     for case in cases:
         values = "  ".join(f"{x:.3e}" for x in case.get("symmetric_kl", [])) or case["status"]
@@ -191,10 +203,18 @@ def targets_command(args: argparse.Namespace) -> int:
     return EXIT["completed" if all(c["status"] == "completed" for c in cases) else "failed"]
 
 
+def until_terminated() -> Callable[..., bool]:
+    """A callback that stops the run after SIGTERM, by which torchrun ends the others of a job."""
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    return lambda *_: not ended.is_set()
+
+
 def run_command(args: argparse.Namespace) -> int:
     """Run, print the table, write the files; the exit code says how the run ended."""
     if args.out:
         args.out.mkdir(parents=True, exist_ok=True)  # before the work, not after it
+    start(args.timeout)
     if args.targets:
         return targets_command(args)
     problem, scheme = build(args)
@@ -218,7 +238,10 @@ def run_command(args: argparse.Namespace) -> int:
             checkpoint=stored,
             checkpoint_every=args.checkpoint_every,
             resume=resume,
+            callback=until_terminated() if world().size > 1 else None,
         )
+    if world().rank:
+        return 0  # the first process has the run, and says how it ended
     result = evaluate(problem, run)
     tqdm.write(table(problem, result))
     print(f"{run.status} after {run.state.step} steps, {run.seconds:.1f} s. {run.message}".rstrip())

@@ -19,6 +19,8 @@ from safetensors.torch import save_file
 from torch import Generator, Tensor
 from tqdm.std import tqdm
 
+from . import distributed
+from .distributed import LostProcessError, World, check_agreement, sharded
 from .errors import NumericalError, check_choice, check_count, check_positive
 from .linalg import Solution, Status
 from .reference import SAMPLINGS
@@ -127,6 +129,10 @@ def evolve(
     `checkpoint_every` steps and at the end; a loaded `Trajectory` given as `resume` goes on where
     it stopped, to the same result as an unbroken run.
 
+    In a job of several processes (`torchrun`, or a process group of one's own) each process holds
+    its part of the one sample, all get the same run, and the first writes the checkpoints, from
+    which any number of processes resumes. Where another process is lost, the run is `interrupted`.
+
     Ctrl-C and numerical failure end the run without losing it: `Trajectory.status` says
     `interrupted` or `failed` and the last good state is recorded. A failure also warns.
 
@@ -142,6 +148,8 @@ def evolve(
     samples = problem.samples if samples is None else samples
     sampling = problem.sampling if sampling is None else sampling
     check_positive("t_end", t_end)
+    distributed.start()
+    processes = distributed.world()
     check_count("samples", samples)
     check_choice("sampling", sampling, SAMPLINGS)
     check_count("seed", seed, 0)
@@ -183,7 +191,10 @@ def evolve(
             e0=resume.e0 or problem.e0,
         )
     device = problem.theta0.device
-    bar = tqdm(total=t_end, disable=not progress, desc=problem.name, bar_format=BAR)
+    checkpoint = None if processes.rank else checkpoint
+    bar = tqdm(
+        total=t_end, disable=not progress or processes.rank > 0, desc=problem.name, bar_format=BAR
+    )
     start, before = time.perf_counter(), run.seconds
 
     def pause() -> None:
@@ -197,7 +208,11 @@ def evolve(
                 state = run.state
                 generator = step_generator(seed, state.step, device)
                 z = problem.model.reference.draw(samples, generator, problem.theta0.dtype, sampling)
-                state, info = scheme.step(problem, state, z, target - state.t)
+                with sharded(processes):
+                    part = processes.shard(z)
+                    state, info = scheme.step(problem, state, part, target - state.t)
+                    check_agreement("the energy", torch.tensor(info.energy, device=device))
+                    check_agreement("theta", state.theta)
                 _check_descent(run, info)
                 if target - state.t < 1e-9 * t_end:
                     state = replace(state, t=target)
@@ -207,11 +222,15 @@ def evolve(
                 if checkpoint is not None and state.step % checkpoint_every == 0:
                     pause()
                     run.save(checkpoint)
-                if callback is not None and callback(state, info) is False:
-                    raise KeyboardInterrupt("stopped by the callback")
+                if callback is not None:
+                    stop = torch.tensor(callback(state, info) is False, device=device)
+                    if _anywhere(processes, stop):
+                        raise KeyboardInterrupt("stopped by the callback")
         run.status = "completed"
     except KeyboardInterrupt as stop:
         run.status, run.message = "interrupted", str(stop) or "stopped by the user"
+    except LostProcessError as error:
+        run.status, run.message = "interrupted", f"at t = {run.state.t:.6g}: {error}"
     except NumericalError as error:
         run.status, run.message = "failed", f"at t = {run.state.t:.6g}: {error}"
     pause()
@@ -234,6 +253,11 @@ def _check_descent(run: Trajectory, info: Info) -> None:
             f"the energy rose from {first:.4g} to {info.energy:.4g}, but a gradient flow lowers "
             "it: the step is too large for this problem; reduce h or use an implicit scheme"
         )
+
+
+def _anywhere(processes: World, stop: Tensor) -> bool:
+    """Whether one of the processes stops: all of them have to stop at the same step."""
+    return bool(processes.reduce(stop.int(), "max") if processes.size > 1 else stop)
 
 
 def _append(run: Trajectory, info: Info, state: State, recorded: bool) -> None:

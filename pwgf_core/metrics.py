@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from .distributed import expectation
+from .distributed import check_single, expectation
 from .errors import check_choice, check_count, check_shape
 from .gradient_fields import KINDS, GradientFields
 from .transforms.base import Jacobian
@@ -167,6 +167,7 @@ class Wasserstein:
             raise ValueError(f"floor must be a number from 0 to 1, got {self.floor!r}")
 
     def __call__(self, jacobian: Jacobian, v: Tensor | None = None) -> WassersteinMetric:
+        check_single("the Wasserstein metric")
         fields = GradientFields(jacobian.x, self.features, self.kind, self.degree, self.seed, v)
         return WassersteinMetric(jacobian, fields=fields, floor=self.floor)
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Generator, Tensor
 
-from ..distributed import expectation
+from ..distributed import check_single, expectation
 from ..errors import NumericalError, check_choice, check_count, check_positive
 from ..linalg import Status
 from ..metrics import MetricChoice, Wasserstein
@@ -65,6 +65,7 @@ class BiLevelNetwork:
         self, problem: Problem, state: State, z: Tensor, limit: float = math.inf
     ) -> tuple[State, Info]:
         """One step on the sample z, of the largest size up to h that divides `limit`."""
+        check_single("BiLevelNetwork")
         h = equal_step(self.h, limit)
         model, energy = problem.model, problem.energy
         cloud, jacobian = model.linearize(state.theta, z)

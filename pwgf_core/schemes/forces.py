@@ -7,6 +7,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..distributed import share, total
 from ..energies import Energy
 from ..model import Cloud, Jumps
 from ..transforms.base import Jacobian
@@ -20,9 +21,9 @@ def energy_gradient(energy: Energy, cloud: Cloud, jacobian: Jacobian) -> Tensor:
     """
     slopes = _slopes(energy, cloud, jacobian, cloud.jumps)
     if slopes.log_rho is None:
-        return jacobian.vjp(slopes.x)
+        return total(jacobian.vjp(slopes.x))
     gradient = jacobian.vjp(slopes.x, -slopes.log_rho)
-    return gradient + cloud.jumps.pullback(**slopes.jumps) if cloud.jumps else gradient
+    return total(gradient + cloud.jumps.pullback(**slopes.jumps) if cloud.jumps else gradient)
 
 
 def jump_force(energy: Energy, cloud: Cloud, jacobian: Jacobian) -> Tensor:
@@ -40,11 +41,14 @@ def jump_force(energy: Energy, cloud: Cloud, jacobian: Jacobian) -> Tensor:
     # f′ below, −f′ above, f below less f above
     below, above, fall = (slopes.jumps[n] for n in ("below", "above", "excess"))
     pressure = below * jumps.below.exp() + above * jumps.above.exp()
-    return jumps.pullback(z=-jumps.density * (fall + below + above), x=pressure)
+    return total(jumps.pullback(z=-jumps.density * (fall + below + above), x=pressure))
 
 
 class Slopes(NamedTuple):
-    """Derivatives of F by x, log ρ (None if it does not depend on it) and fields of `Jumps`."""
+    """Derivatives of F by x, log ρ (None if it does not depend on it) and fields of `Jumps`.
+
+    Those by the jumps, which every process knows, are its share of them.
+    """
 
     x: Tensor
     log_rho: Tensor | None
@@ -64,7 +68,7 @@ def _slopes(energy: Energy, cloud: Cloud, jacobian: Jacobian, jumps: Jumps | Non
         if not value.requires_grad:  # a constant
             return Slopes(torch.zeros_like(x), None, {})
         by_x, by_log_rho, *by_sides = torch.autograd.grad(
-            value, [x, log_rho, *sides.values()], allow_unused=True
+            share(value), [x, log_rho, *sides.values()], allow_unused=True
         )
     seen = {n: s for n, s in zip(sides, by_sides, strict=True) if s is not None}
     if by_log_rho is not None and not jacobian.transform.smooth and len(seen) < 3:

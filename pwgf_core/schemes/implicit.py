@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from ..distributed import expectation
+from ..distributed import check_agreement, expectation
 from ..errors import NumericalError, check_count, check_positive
 from ..linalg import LinearSolver, Status, minres
 from ..metrics import (
@@ -107,7 +107,9 @@ class Proximal:
         self.start = jacobian.x
         v = problem.energy.velocity(cloud)
         self.speed = mean_square(v, problem.model.transform)
-        self.energy0 = float(problem.energy.value(cloud))
+        energy = problem.energy.value(cloud)
+        check_agreement("the energy", energy)  # before decisions depend on it
+        self.energy0 = float(energy)
         self.metric = metric(jacobian, v)
         start = self.metric.right_hand_side(v)
         if not bool(start.any()):  # an equilibrium
