@@ -29,7 +29,13 @@ def torchrun(size: int) -> list[str]:
 
 def call(command: list[str], timeout: float = 280) -> subprocess.CompletedProcess[str]:
     done = subprocess.run(
-        command, env=ENVIRONMENT, cwd=ROOT, capture_output=True, text=True, timeout=timeout
+        command,
+        check=False,
+        env=ENVIRONMENT,
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
     )
     assert done.returncode == 0, done.stderr
     return done
