@@ -28,8 +28,8 @@ from pwgf_core.results import FOLDER
 from pwgf_core.schemes import Explicit
 
 FILE = FOLDER.parent / "data" / "scaling.json"
-NAME, SAMPLES = "styblinski_tang_30d", 4000
-REPEATS, STEPS = 21, 3
+NAME, SAMPLES = "styblinski_tang_30d", 2000
+REPEATS, STEPS = 11, 2
 
 
 def median(action: Callable[[], object], repeats: int = REPEATS) -> float:
