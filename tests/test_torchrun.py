@@ -106,7 +106,7 @@ def test_files_are_those_of_one_process(tmp_path: Path) -> None:
 @pytest.mark.parametrize("victim", [0, 1])
 def test_a_killed_process_leaves_a_run_that_any_number_resumes(victim: int, tmp_path: Path) -> None:
     whole, broken = tmp_path / "whole", tmp_path / "broken"
-    options = [*RUN, "--h", "0.002", "--checkpoint-every", "5"]
+    options = [*RUN, "--h", "0.01", "--checkpoint-every", "5"]
     call([sys.executable, *options, "--out", str(whole)])
     file = broken / "run.safetensors"
     command = [*torchrun(2), *options, "--out", str(broken), "--timeout", "60"]
