@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 from pwgf_core import Machine, plots
@@ -53,5 +54,5 @@ def test_bad_machines_are_refused(name: str) -> None:
 def test_the_picture_draws_each_sample_up_to_a_point_a_process() -> None:
     fig = plots.scaling(MACHINE, 30, 120, [8, 1024], [10], [1, 4, 16, 64], {1: 1.0, 2: 1.9})
     left, right = fig.axes
-    assert [len(line.get_xdata()) for line in left.lines] == [2, 4, 4, 2]
-    assert [len(line.get_xdata()) for line in right.lines] == [4]
+    assert [np.size(line.get_xdata()) for line in left.lines] == [2, 4, 4, 2]
+    assert [np.size(line.get_xdata()) for line in right.lines] == [4]

@@ -42,7 +42,7 @@ def median(action: Callable[[], object], repeats: int = REPEATS) -> float:
     return statistics.median(seconds[1:])
 
 
-def measure() -> dict[str, object]:
+def measure() -> dict[str, float]:
     """The medians of this job."""
     p = problem(NAME)
     z = p.model.reference.draw(SAMPLES, step_generator(0, 0), p.theta0.dtype, p.sampling)
