@@ -60,8 +60,7 @@ class World:
         try:
             dist.all_reduce(x, getattr(dist.ReduceOp, OPERATIONS[operation]))
         except RuntimeError as error:
-            reason = str(error).strip().splitlines()[0]
-            raise LostProcessError(f"another process was lost ({reason})") from error
+            raise LostProcessError("another process was lost, or did not answer in time") from error
         return x
 
 
