@@ -1,12 +1,18 @@
-"""Command line: `python -m pwgf_core list` and `python -m pwgf_core run NAME [options]`."""
+"""Command line: `python -m pwgf_core list` and `python -m pwgf_core run NAME [options]`.
+
+Several processes: `torchrun --nproc-per-node=P -m pwgf_core run NAME [options]`.
+"""
 
 from __future__ import annotations
 
 import argparse
 import inspect
+import signal
 import sys
+import threading
 import warnings
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 from typing import NoReturn
 
@@ -15,6 +21,7 @@ from tqdm.std import tqdm
 
 from . import __version__
 from .checkpoint import write_atomically
+from .distributed import start, world
 from .errors import check_count, check_device, check_folder, check_memory
 from .evaluation import Evaluation, evaluate
 from .flow import Scheme, evolve
@@ -91,6 +98,9 @@ def parser() -> Parser:
     run.add_argument(
         "--save-samples", type=int, metavar="N", help="write N samples a recorded time"
     )
+    run.add_argument(
+        "--timeout", type=float, default=300.0, metavar="SECONDS", help="to wait for a process"
+    )
     run.add_argument("--quiet", action="store_true", help="no progress bar")
     return top
 
@@ -160,6 +170,8 @@ def targets_command(args: argparse.Namespace) -> int:
     cases = run_targets(
         read_targets(args.targets), transform, args.samples, args.seed, not args.quiet
     )
+    if world().rank:
+        return 0
     print(f"{'dim':>4}{'seed':>6}{'seconds':>9}   symmetric KL at t = 0.5 and 0.9")
     for case in cases:
         values = "  ".join(f"{x:.3e}" for x in case.get("symmetric_kl", [])) or case["status"]
@@ -171,10 +183,18 @@ def targets_command(args: argparse.Namespace) -> int:
     return EXIT["completed" if all(c["status"] == "completed" for c in cases) else "failed"]
 
 
+def until_terminated() -> Callable[..., bool]:
+    """A callback that stops the run after SIGTERM, by which torchrun ends the others of a job."""
+    ended = threading.Event()
+    signal.signal(signal.SIGTERM, lambda *_: ended.set())
+    return lambda *_: not ended.is_set()
+
+
 def run_command(args: argparse.Namespace) -> int:
     """Run, print the table, write the files; the exit code says how the run ended."""
     if args.out:
         check_folder("--out", args.out)  # before the work, not after it
+    start(args.timeout)
     if args.targets:
         return targets_command(args)
     problem, scheme = build(args)
@@ -195,7 +215,10 @@ def run_command(args: argparse.Namespace) -> int:
             checkpoint_every=args.checkpoint_every,
             resume=resume,
             retries=args.retries,
+            callback=until_terminated() if world().size > 1 else None,
         )
+    if world().rank:
+        return 0  # the first process has the run, and says how it ended
     result = evaluate(problem, run)
     tqdm.write(table(problem, result))
     print(f"{run.status} after {run.state.step} steps, {run.seconds:.1f} s. {run.message}".rstrip())

@@ -11,11 +11,12 @@ from typing import Any
 
 import numpy as np
 import torch
-from torch import Generator
+from torch import Generator, Tensor
 from tqdm.std import tqdm
 
-from . import __version__
+from . import __version__, distributed
 from .checked_step import MOST_RETRIES, Scheme, checked_step
+from .distributed import LostProcessError, World, check_agreement, sharded
 from .errors import (
     NumericalError,
     check_choice,
@@ -71,6 +72,10 @@ def evolve(
     run on this machine. A file that cannot be written warns once; the run goes on, and
     `Trajectory.unsaved` says why the last one failed.
 
+    In a job of several processes (`torchrun`, or a process group of one's own) each process holds
+    its part of the one sample, all get the same run, and the first writes the checkpoints, from
+    which any number of processes resumes. Where another process is lost, the run is `interrupted`.
+
     Ctrl-C and numerical failure end the run without losing it: `Trajectory.status` says
     `interrupted` or `failed` and the last good state is recorded. A failure also warns. A step
     fails where a value is not finite, the map has no inverse that the energy needs, a solver
@@ -95,6 +100,8 @@ def evolve(
     samples = problem.samples if samples is None else samples
     sampling = problem.sampling if sampling is None else sampling
     check_positive("t_end", t_end)
+    distributed.start()
+    processes = distributed.world()
     check_count("samples", samples)
     check_choice("sampling", sampling, SAMPLINGS)
     check_count("seed", seed, 0)
@@ -133,7 +140,10 @@ def evolve(
         if resume.status == "completed":
             return run
     device = problem.theta0.device
-    bar = tqdm(total=t_end, disable=not progress, desc=problem.name, bar_format=BAR)
+    checkpoint = None if processes.rank else checkpoint
+    bar = tqdm(
+        total=t_end, disable=not progress or processes.rank > 0, desc=problem.name, bar_format=BAR
+    )
     start, before = time.perf_counter(), run.seconds
     told: list[str] = []
 
@@ -160,7 +170,11 @@ def evolve(
                 state = run.state
                 generator = step_generator(seed, state.step, device)
                 z = problem.model.reference.draw(samples, generator, problem.theta0.dtype, sampling)
-                state, info = checked_step(problem, scheme, run, z, (last, target), retries)
+                with sharded(processes):
+                    part = processes.shard(z)
+                    state, info = checked_step(problem, scheme, run, part, (last, target), retries)
+                    check_agreement("the energy", torch.tensor(info.energy, device=device))
+                    check_agreement("theta", state.theta)
                 if target - state.t < 1e-9 * t_end:
                     state = replace(state, t=target)
                 _append(run, info, state, recorded=state.t == target)
@@ -168,11 +182,15 @@ def evolve(
                 bar.set_postfix(step=state.step, energy=f"{info.energy:.4g}", refresh=False)
                 if state.step % checkpoint_every == 0:
                     save()
-                if callback is not None and callback(state, info) is False:
-                    raise KeyboardInterrupt("stopped by the callback")
+                if callback is not None:
+                    stop = torch.tensor(callback(state, info) is False, device=device)
+                    if _anywhere(processes, stop):
+                        raise KeyboardInterrupt("stopped by the callback")
         run.status = "completed"
     except KeyboardInterrupt as stop:
         run.status, run.message = "interrupted", str(stop) or "stopped by the user"
+    except LostProcessError as error:
+        run.status, run.message = "interrupted", f"at t = {run.state.t:.6g}: {error}"
     except NumericalError as error:
         run.status, run.message = "failed", f"at t = {run.state.t:.6g}: {error}"
     bar.close()
@@ -235,6 +253,11 @@ def _keep(run: Trajectory, state: State) -> None:
         del column[state.step :]
     recorded = sum(t <= state.t for t in run.times)
     del run.times[recorded:], run.thetas[recorded:]
+
+
+def _anywhere(processes: World, stop: Tensor) -> bool:
+    """Whether one of the processes stops: all of them have to stop at the same step."""
+    return bool(processes.reduce(stop.int(), "max") if processes.size > 1 else stop)
 
 
 def _append(run: Trajectory, info: Info, state: State, recorded: bool) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from .distributed import check_single
 from .errors import check_count, check_not_negative, check_positive, check_shape, check_type
 from .krylov import Solution, Status, least_norm, minres
 from .metrics import RelaxedMetric, largest_eigenvalue
@@ -151,6 +152,7 @@ class Dual(Dense):
         previous: Solution | None = None,
         v: Tensor | None = None,
     ) -> Solution:
+        check_single("Dual, whose matrix couples all points,")
         if v is None:
             raise ValueError(
                 "v must be the field (n, d) with g = E[Jᵀv], got None: the dual system is one for "

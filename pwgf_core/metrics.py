@@ -9,7 +9,7 @@ from typing import Self
 import torch
 from torch import Tensor
 
-from .distributed import expectation
+from .distributed import check_single, expectation
 from .errors import (
     check_choice,
     check_count,
@@ -186,6 +186,7 @@ class Wasserstein:
         check_count("seed", self.seed, 0)
 
     def __call__(self, jacobian: Jacobian, v: Tensor | None = None) -> WassersteinMetric:
+        check_single("the Wasserstein metric")
         fields = GradientFields(jacobian.x, self.features, self.kind, self.degree, self.seed, v)
         return WassersteinMetric(jacobian, fields=fields, floor=self.floor)
 

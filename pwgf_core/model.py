@@ -157,8 +157,8 @@ class PushForward:
             log_prob = self.reference.log_prob(kinks.z)
             inside = torch.isfinite(log_prob)
             at = kinks.z.detach()
-            share = torch.searchsorted(z[:, 0].sort().values, at[:, 0], right=True).to(z) / len(z)
-            excess = self.reference.cdf(at) - share
+            below = torch.searchsorted(z[:, 0].sort().values, at[:, 0], right=True).to(z)
+            excess = self.reference.cdf(at) - expectation(below, len(z))
             excess = excess + log_prob.detach().exp() * (kinks.z - at)[:, 0]  # Λ′ is the density
             x = self.transform(theta, kinks.z)
             below, above = log_prob - kinks.below, log_prob - kinks.above

@@ -186,7 +186,7 @@ def test_wrong_arguments_are_named() -> None:
         Interaction(bump).value(Cloud(torch.zeros(1, 2)))
     with pytest.raises(ValueError, match=r"W\(y\) must have shape \(4\), got \(4, 2\)"):
         Interaction(lambda y: y, pairs="all").value(Cloud(torch.zeros(2, 2)))
-    with pytest.raises(ValueError, match="a and b must be finite, got nan and 1"):
+    with pytest.raises(ValueError, match="a must be a finite number, got nan"):
         QuarticInteraction(math.nan, 1.0)
 
 

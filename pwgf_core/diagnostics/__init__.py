@@ -15,12 +15,14 @@ from .histograms import ChiSquare, cell_masses, chi_square
 from .misfit import Misfits, misfit, misfits
 from .posterior import residual_along
 from .runs import Dissipation, convergence_order, dissipation, sample_noise
+from .scaling import Machine
 from .spectrum import metric_spectrum
 
 __all__ = [
     "ChiSquare",
     "DiscreteW2",
     "Dissipation",
+    "Machine",
     "Misfits",
     "cell_masses",
     "chi_square",

@@ -8,12 +8,23 @@ import torch
 from torch import Tensor
 from torch.utils.checkpoint import checkpoint
 
-from ..distributed import expectation
+from ..distributed import expectation, gather
 from ..errors import check_choice, check_count, check_function, check_number, check_shape
 from ..model import Cloud
 from .base import Energy
 
 PAIRS = ("distinct", "all")
+
+
+class Pairs:
+    """The points x here, those of all processes, `others`, and the place of x among them."""
+
+    def __init__(self, x: Tensor, others: Tensor, first: int, block: int) -> None:
+        n = len(others)
+        if n < 2:
+            raise ValueError(f"an interaction needs x of at least 2 points, got {n}")
+        self.x, self.others, self.first = x, others, first
+        self.starts = range(0, len(x), max(1, block // n))
 
 
 class Interaction(Energy):
@@ -52,58 +63,53 @@ class Interaction(Energy):
 
     def value(self, cloud: Cloud) -> Tensor:
         total = cloud.x.new_zeros(())
-        starts = self._starts(cloud.n)
-        for start in starts:
-            if len(starts) > 1 and torch.is_grad_enabled() and cloud.x.requires_grad:
-                part = checkpoint(self._energy, cloud.x, start, use_reentrant=False)
+        pairs = Pairs(cloud.x, *gather(cloud.x), self.block)
+        for start in pairs.starts:
+            if len(pairs.starts) > 1 and torch.is_grad_enabled() and cloud.x.requires_grad:
+                part = checkpoint(self._energy, pairs, start, use_reentrant=False)
                 assert isinstance(part, Tensor)
             else:
-                part = self._energy(cloud.x, start)
+                part = self._energy(pairs, start)
             total = total + part
         return 0.5 * expectation(total, cloud.n)
 
     def velocity(self, cloud: Cloud) -> Tensor:
-        return -torch.cat([self._field(cloud.x, start) for start in self._starts(cloud.n)])
+        return -self._all_means(cloud, self.gradient)
 
     def hessian(self, cloud: Cloud) -> Tensor:
         """∇²W*ρ at the points, shape (n, d, d), by differentiating `gradient`."""
         derivative = torch.vmap(torch.func.jacrev(lambda y: self.gradient(y[None])[0]))
-        blocks = [self._mean(cloud.x, start, derivative) for start in self._starts(cloud.n)]
-        return torch.cat(blocks)
+        return self._all_means(cloud, derivative)
 
-    def _energy(self, x: Tensor, start: int) -> Tensor:
-        return self._mean(x, start, self._checked).sum()
+    def _all_means(self, cloud: Cloud, f: Callable[[Tensor], Tensor]) -> Tensor:
+        pairs = Pairs(cloud.x, *gather(cloud.x), self.block)
+        return torch.cat([self._mean(pairs, start, f) for start in pairs.starts])
 
-    def _field(self, x: Tensor, start: int) -> Tensor:
-        return self._mean(x, start, self.gradient)
+    def _energy(self, pairs: Pairs, start: int) -> Tensor:
+        return self._mean(pairs, start, self._checked).sum()
 
     def _checked(self, y: Tensor) -> Tensor:
         values = self.W(y)
         check_shape("W(y)", values, (len(y),))
         return values
 
-    def _starts(self, n: int) -> range:
-        if n < 2:
-            raise ValueError(f"an interaction needs x of at least 2 points, got {n}")
-        return range(0, n, max(1, self.block // n))
-
-    def _mean(self, x: Tensor, start: int, f: Callable[[Tensor], Tensor]) -> Tensor:
+    def _mean(self, pairs: Pairs, start: int, f: Callable[[Tensor], Tensor]) -> Tensor:
         """Mean over j of f(x_i − x_j) for one block of points i."""
-        n, d = x.shape
-        rows = x[start : start + max(1, self.block // n)]
-        y = rows[:, None] - x
+        n, d = pairs.others.shape
+        rows = pairs.x[start : start + pairs.starts.step]
+        y = rows[:, None] - pairs.others
         count = n
-        itself = torch.zeros(len(rows), n, dtype=torch.bool, device=x.device)
+        itself = torch.zeros(len(rows), n, dtype=torch.bool, device=rows.device)
         if self.pairs == "distinct":
             # f may be singular at 0: it never sees the difference of a point with itself.
-            i = torch.arange(len(rows), device=x.device)
-            itself[i, start + i] = True
+            i = torch.arange(len(rows), device=rows.device)
+            itself[i, pairs.first + start + i] = True
             y = torch.where(itself[..., None], torch.ones_like(y), y)
             count = n - 1
         values = f(y.reshape(-1, d))
         values = values.reshape(len(rows), n, *values.shape[1:])
         itself = itself.reshape(len(rows), n, *[1] * (values.ndim - 2))
-        return expectation(values.masked_fill(itself, 0.0).sum(1), count)
+        return values.masked_fill(itself, 0.0).sum(1) / count
 
 
 class QuarticInteraction(Energy):

@@ -15,6 +15,7 @@ from .overview import error_against_dimension
 from .potentials import landscapes
 from .relaxed import decays, residual_field
 from .runs import curves, planes
+from .several_processes import scaling
 from .two_metrics import approximations, overfit, relation_diagram
 from .wasserstein_flows import distance_bounds, falling, interpolations
 from .wells import marginal, potential_2d, snapshots, sweep, wells
@@ -60,6 +61,7 @@ __all__ = [
     "residual_field",
     "rings",
     "rival_laws",
+    "scaling",
     "snapshots",
     "step_errors",
     "sweep",

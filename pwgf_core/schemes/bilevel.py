@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Generator, Tensor
 
-from ..distributed import expectation
+from ..distributed import check_single, expectation
 from ..errors import check_choice, check_count, check_positive, check_type
 from ..linalg import Status
 from ..metrics import MetricChoice, Wasserstein
 from ..potential_network import PotentialNetwork
 from ..state import Info, Problem, State
 from .explicit import equal_step, mean_square
-from .forces import check_parameters, check_points, energy_gradient, finite_energy
+from .forces import check_finite, check_parameters, energy_gradient, finite_energy
 from .implicit import ImplicitRelaxed
 
 
@@ -69,11 +69,12 @@ class BiLevelNetwork:
         self, problem: Problem, state: State, z: Tensor, limit: float = math.inf
     ) -> tuple[State, Info]:
         """One step on the sample z, of the largest size up to h that divides `limit`."""
+        check_single("BiLevelNetwork")
         h = equal_step(self.h, limit)
         model, energy = problem.model, problem.energy
         cloud, jacobian = model.linearize(state.theta, z)
         x, v = jacobian.x, energy.velocity(cloud)
-        check_points("the velocity", v)
+        check_finite("the velocity", v)
         speed = mean_square(v, model.transform)
         before = finite_energy(problem, cloud, "on the sample of this step")
         points = x if self.activation == "tanh" else None  # as published for ReLU

@@ -21,7 +21,7 @@ from ..linalg import LinearSolver, Solution, Status
 from ..metrics import MetricChoice, Relaxed
 from ..state import Info, Problem, State
 from ..transforms import Transform
-from .forces import check_parameters, check_points, energy_gradient, finite_energy, jump_force
+from .forces import check_finite, check_parameters, energy_gradient, finite_energy, jump_force
 
 # Rows of stage coefficients, weights, and for the adaptive pair the weights of lower order.
 # The pair is Ralston's third-order rule with the midpoint rule inside: no further solve.
@@ -94,7 +94,7 @@ class Explicit:
         cloud, jacobian = problem.model.linearize(theta, z)
         v = problem.energy.velocity(cloud) if self.form == "velocity" else None
         if v is not None:
-            check_points("the linear solve failed: the velocity", v)
+            check_finite("the linear solve failed: the velocity", v)
         metric = self.metric(jacobian, v)
         if v is not None:
             g = metric.right_hand_side(v)

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from ..distributed import check_agreement, share, total
 from ..energies import Energy
 from ..errors import NumericalError
 from ..model import Cloud, Jumps
@@ -23,9 +24,9 @@ def energy_gradient(energy: Energy, cloud: Cloud, jacobian: Jacobian) -> Tensor:
     """
     slopes = _slopes(energy, cloud, jacobian, cloud.jumps)
     if slopes.log_rho is None:
-        return jacobian.vjp(slopes.x)
+        return total(jacobian.vjp(slopes.x))
     gradient = jacobian.vjp(slopes.x, -slopes.log_rho)
-    return gradient + cloud.jumps.pullback(**slopes.jumps) if cloud.jumps else gradient
+    return total(gradient + cloud.jumps.pullback(**slopes.jumps) if cloud.jumps else gradient)
 
 
 def jump_force(energy: Energy, cloud: Cloud, jacobian: Jacobian) -> Tensor:
@@ -43,11 +44,14 @@ def jump_force(energy: Energy, cloud: Cloud, jacobian: Jacobian) -> Tensor:
     # f′ below, −f′ above, f below less f above
     below, above, fall = (slopes.jumps[n] for n in ("below", "above", "excess"))
     pressure = below * jumps.below.exp() + above * jumps.above.exp()
-    return jumps.pullback(z=-jumps.density * (fall + below + above), x=pressure)
+    return total(jumps.pullback(z=-jumps.density * (fall + below + above), x=pressure))
 
 
 class Slopes(NamedTuple):
-    """Derivatives of F by x, log ρ (None if it does not depend on it) and fields of `Jumps`."""
+    """Derivatives of F by x, log ρ (None if it does not depend on it) and fields of `Jumps`.
+
+    Those by the jumps, which every process knows, are its share of them.
+    """
 
     x: Tensor
     log_rho: Tensor | None
@@ -67,7 +71,7 @@ def _slopes(energy: Energy, cloud: Cloud, jacobian: Jacobian, jumps: Jumps | Non
         if not value.requires_grad:  # a constant
             return Slopes(torch.zeros_like(x), None, {})
         by_x, by_log_rho, *by_sides = torch.autograd.grad(
-            value, [x, log_rho, *sides.values()], allow_unused=True
+            share(value), [x, log_rho, *sides.values()], allow_unused=True
         )
     seen = {n: s for n, s in zip(sides, by_sides, strict=True) if s is not None}
     if by_log_rho is not None and not jacobian.transform.smooth and len(seen) < 3:
@@ -82,7 +86,9 @@ def _slopes(energy: Energy, cloud: Cloud, jacobian: Jacobian, jumps: Jumps | Non
 def finite_energy(problem: Problem, cloud: Cloud, when: str) -> float:
     """F on the sample. Raises `NumericalError` if it is not finite, or if log ρ is needed and the
     map has lost its inverse."""
-    value = float(problem.energy.value(cloud))
+    energy = problem.energy.value(cloud)
+    check_agreement("the energy", energy)  # before decisions depend on it
+    value = float(energy)
     if not math.isfinite(value):
         raise NumericalError(
             f"the energy is {value} {when}; use a smaller step h, or check the energy and whether "
@@ -91,12 +97,14 @@ def finite_energy(problem: Problem, cloud: Cloud, when: str) -> float:
     return value
 
 
-def check_points(name: str, values: Tensor) -> None:
-    """Raise `NumericalError` unless the values (n, …) at all points are finite."""
-    wrong = len(values) - int(torch.isfinite(values).flatten(1).all(1).sum())
+def check_finite(name: str, values: Tensor) -> None:
+    """Raise `NumericalError`, in all processes, unless the values (n, …) at all points are
+    finite."""
+    finite = torch.isfinite(values).flatten(1).all(1)
+    wrong, n = total(torch.stack([(~finite).sum(), torch.ones_like(finite).sum()])).tolist()
     if wrong:
         raise NumericalError(
-            f"{name} is not finite at {wrong} of {len(values)} points; use a smaller step h or "
+            f"{name} is not finite at {wrong} of {n} points; use a smaller step h or "
             "check the input"
         )
 

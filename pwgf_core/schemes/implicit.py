@@ -31,7 +31,7 @@ from ..model import Cloud
 from ..state import Info, Problem, State
 from ..transforms.base import Jacobian
 from .explicit import Explicit, equal_step, mean_square
-from .forces import check_points, energy_gradient, finite_energy
+from .forces import check_finite, energy_gradient, finite_energy
 
 MEMORY = 10  # pairs that L-BFGS keeps
 DENSE_LIMIT = 1000  # parameters up to which the preconditioner is a Cholesky factor
@@ -112,7 +112,7 @@ class Proximal:
         cloud, jacobian = problem.model.linearize(theta, z)
         self.start = jacobian.x
         v = problem.energy.velocity(cloud)
-        check_points("the velocity", v)
+        check_finite("the velocity", v)
         self.speed = mean_square(v, problem.model.transform)
         self.energy0 = finite_energy(problem, cloud, "on the sample of this step")
         self.metric = metric(jacobian, v)
@@ -122,7 +122,7 @@ class Proximal:
         scale = largest_eigenvalue(self.metric.matvec, start)
         self.tau = tau * scale
         hessian = problem.energy.hessian(cloud)
-        check_points("the Hessian of the potential", hessian)
+        check_finite("the Hessian of the potential", hessian)
         hessian = positive_part(hessian)
         curved = CurvedMetric(jacobian, inner=self.metric, hessian=hessian, h=h)
         self.precondition = _inverse(curved.shifted(self.tau + EXTRA * scale), h)
@@ -269,7 +269,7 @@ class LinearlyImplicit:
 
         def curved(jacobian: Jacobian, v: Tensor | None) -> RelaxedMetric:
             hessian = problem.energy.hessian(Cloud(jacobian.x))
-            check_points("the Hessian of the potential", hessian)
+            check_finite("the Hessian of the potential", hessian)
             inner = self.choice(jacobian, v)
             return CurvedMetric(jacobian, inner=inner, hessian=positive_part(hessian), h=h)
 

@@ -11,6 +11,7 @@ import torch
 from torch import Generator, Tensor
 from torch.func import jacfwd, jacrev, jvp, vjp, vmap
 
+from ..distributed import total
 from ..errors import NumericalError, check_alike, check_points, check_real
 from .arguments import MAPS, PRODUCTS, wrap
 
@@ -249,7 +250,9 @@ def newton_inverse(
 
 def check_orientation(sign: Tensor, what: str) -> None:
     """Raise `NumericalError` unless the determinants of DT, whose `sign` it is, have one sign."""
-    if not bool((sign == sign[:1]).all() and (sign != 0).all()):
+    here = torch.stack([sign > 0, sign < 0, torch.ones_like(sign, dtype=torch.bool)])
+    positive, negative, n = total(here.sum(1)).tolist()
+    if n not in (positive, negative):
         raise NumericalError(
             f"{what} folds: the determinant of its derivative changes sign on the sample; "
             "use a smaller step h, a larger shift of the solver, or more samples"

@@ -53,6 +53,8 @@ PICTURES = "flows_in_pictures"
 
 ERRORS = "error_analysis"
 
+PROCESSES = "several_processes"
+
 
 def explicit_euler(right: Any) -> Any:
     """An explicit Euler step in place of the step of a proximal scheme."""
@@ -541,5 +543,17 @@ MUTATIONS = [
                 problem, state, z, limit
             )
         ),
+    ),
+    Mutation(
+        PROCESSES,
+        "pwgf_core.distributed.World.shard",
+        "parts that overlap by a point",
+        lambda right: lambda self, z: torch.cat([right(self, z), z[:1]]),
+    ),
+    Mutation(
+        PROCESSES,
+        "pwgf_core.Machine.all_reduce",
+        "a sum in one message",
+        lambda right: lambda self, numbers, processes: self.latency,
     ),
 ]
