@@ -16,9 +16,9 @@ class PotentialNetwork:
     """ψ(x) = b·x + ½ xᵀAx + Σ_i a_i g(w_i·x + c_i), stateless in one flat parameter vector.
 
     With `tanh`, g is smooth and ψ can be trained by its gradient; the weights start as random
-    ridges with a = 0, A = 0, b = 0. With `relu` there is no quadratic part and g = max(·, 0),
-    the choice of published code with weights uniform on ±0.1: its ∇ψ is piecewise constant, has
-    zero derivative in c, and hardly trains. It is kept to show that.
+    ridges with a = 0, A = 0, b = 0. With `relu` there is no quadratic part, g = max(·, 0),
+    and the weights start uniform on ±0.1 as in published code, which has several such layers: ∇ψ
+    is piecewise constant, has zero derivative in c, and hardly trains. It is kept to show that.
 
     With `points` (n, d), ψ is that function of the whitened coordinates y = L⁻¹(x − x̄) of these
     points, in which the random ridges are neither flat nor saturated.

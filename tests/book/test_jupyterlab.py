@@ -1,14 +1,17 @@
 """The player and the panel in JupyterLab with a kernel, in a headless Chromium."""
 
+import json
 import os
 import secrets
+import shutil
 import socket
 import subprocess
 import sys
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import nbformat
@@ -16,14 +19,19 @@ import pytest
 from pictures import changed, seen
 from playwright.sync_api import Browser, Locator, Page, ViewportSize, expect
 
-from execute import read_source
+from execute import BOOK, read_source
 
 pytestmark = pytest.mark.browser
 
 SOURCE = Path(__file__).parent / "data" / "small_panel.md"
-WINDOW = ViewportSize(width=1300, height=2000)  # JupyterLab keeps no cell that is out of sight
+SCREENSHOTS = Path(__file__).parents[2] / "_build" / "screenshots"
+WINDOW = ViewportSize(width=1300, height=2000)
 START = 60  # seconds for the server, for the page and for the kernel, on a busy machine
+CHAPTER = 300  # seconds for all cells of a chapter, on a busy machine
 RUN = 30_000  # milliseconds for a run of 20 steps, which takes less than one second
+WITH_PANEL = sorted(
+    path.stem for path in (BOOK / "src").glob("*.md") if "widgets.panel(" in path.read_text()
+)
 ERRORS = ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.stderr'], " + (
     ".jp-OutputArea-output[data-mime-type='application/vnd.jupyter.error']"
 )
@@ -49,13 +57,19 @@ def wait_for(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def notebook_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A JupyterLab that serves one notebook, without the user's own settings."""
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
+    """A JupyterLab that serves panel.ipynb and the chapters, without the user's own settings."""
     folder, home = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home")
     nbformat.write(read_source(SOURCE), folder / "panel.ipynb")
+    for chapter in WITH_PANEL:
+        shutil.copy(BOOK / f"{chapter}.ipynb", folder)
     token, port, log = secrets.token_hex(16), free_port(), home / "log"
     own = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     lab = ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")
+    settings = home / lab[0].lower() / "@jupyterlab" / "notebook-extension"
+    settings.mkdir(parents=True)
+    whole = {"windowingMode": "none"}  # keep the cells that are out of sight
+    (settings / "tracker.jupyterlab-settings").write_text(json.dumps(whole))
     command = [
         *(sys.executable, "-m", "jupyterlab", "--no-browser", "--allow-root"),
         *("--ip=127.0.0.1", f"--port={port}", "--ServerApp.port_retries=0"),
@@ -71,7 +85,8 @@ def notebook_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         )
     try:
         wait_for(server, f"http://127.0.0.1:{port}/api/status?token={token}", log)
-        yield f"http://127.0.0.1:{port}/lab/tree/panel.ipynb?token={token}"
+        site = f"http://127.0.0.1:{port}/lab/workspaces"
+        yield lambda name: f"{site}/{name}/tree/{name}.ipynb?token={token}"
     finally:
         server.terminate()  # ends its kernels first
         try:
@@ -80,12 +95,9 @@ def notebook_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             server.kill()
 
 
-@pytest.fixture(scope="module")
-def tab(browser: Browser, notebook_address: str) -> Iterator[Page]:
-    """The notebook after Run All Cells; no test may leave a traceback in it.
-
-    Its last cell raises, so that it is known that a traceback would be found.
-    """
+@contextmanager
+def executed(browser: Browser, notebook_address: str) -> Iterator[Page]:
+    """The notebook after Run All Cells."""
     origin = notebook_address.split("/lab/", 1)[0]
     with browser.new_context(viewport=WINDOW) as context:
         context.route(
@@ -99,10 +111,19 @@ def tab(browser: Browser, notebook_address: str) -> Iterator[Page]:
         tab.get_by_text("Python 3 (ipykernel) | Idle").wait_for(timeout=1000 * START)
         tab.locator(".lm-MenuBar-item", has_text="Run").click()
         tab.locator(".lm-Menu-item[data-command='runmenu:run-all']").click()
-        button(tab, "Run").wait_for(timeout=1000 * START)
+        button(tab, "Run").wait_for(timeout=1000 * CHAPTER)
         yield tab
-        folder = Path(__file__).parents[2] / "_build" / "screenshots"
-        tab.screenshot(path=folder / "jupyterlab.png")
+
+
+@pytest.fixture(scope="module")
+def tab(browser: Browser, address: Callable[[str], str]) -> Iterator[Page]:
+    """A player and a panel; no test may leave a traceback in this notebook.
+
+    Its last cell raises, so that it is known that a traceback would be found.
+    """
+    with executed(browser, address("panel")) as tab:
+        yield tab
+        tab.screenshot(path=SCREENSHOTS / "jupyterlab.png")
         (found,) = tab.locator(ERRORS).all_inner_texts()
         assert found.strip().endswith("the only traceback of this notebook")
 
@@ -180,3 +201,40 @@ def test_stop(panel: Locator) -> None:
     expect(panel).to_contain_text("stopped at t = ")
     expect(button(panel, "Run")).to_be_enabled()
     field(panel, "t_end").fill("1.0")
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1000)
+@pytest.mark.parametrize("chapter", WITH_PANEL)
+def test_the_panel_of_a_chapter(
+    chapter: str, browser: Browser, address: Callable[[str], str]
+) -> None:
+    """Run, another family of maps, Stop and nonsense, in each chapter that has a panel."""
+    with executed(browser, address(chapter)) as tab:
+        panel = tab.locator(".widget-vbox").filter(has=button(tab, "Run"))
+        expect(button(panel, "Run")).to_be_enabled(timeout=1000 * CHAPTER)
+        panel.scroll_into_view_if_needed()
+        h = float(field(panel, "step h").input_value())
+        t_end = field(panel, "t_end").input_value()
+        pictures = [seen(panel)]
+        for family, end in ((1, 5 * h), (0, 6 * h)):
+            field(panel, "transform").select_option(index=family)
+            field(panel, "t_end").fill(str(end))
+            button(panel, "Run").click()
+            expect(panel).to_contain_text(f"t = {end:.4g}, step", timeout=RUN)
+            expect(panel).to_contain_text("completed after", timeout=RUN)
+            pictures.append(changed(panel, pictures[-1]))
+        assert pictures[1] != pictures[2]
+        field(panel, "step h").fill("-1")
+        button(panel, "Run").click()
+        expect(panel.get_by_role("alert")).to_contain_text("h must be")
+        assert seen(panel) == pictures[-1]
+        field(panel, "step h").fill(str(h))
+        field(panel, "t_end").fill(str(10_000 * h))
+        button(panel, "Run").click()
+        changed(panel, pictures[-1], 30)
+        button(panel, "Stop").click()
+        expect(panel).to_contain_text("stopped at t = ", timeout=RUN)
+        field(panel, "t_end").fill(t_end)
+        panel.screenshot(path=SCREENSHOTS / f"panel_{chapter}.png")
+        assert not tab.locator(ERRORS).all_inner_texts()
