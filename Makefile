@@ -3,6 +3,8 @@
 
 PYTHON ?= python3
 PORT ?= 8000
+COURSE ?= course
+SUBMISSIONS ?= submissions
 
 VENV := .venv
 BIN := $(VENV)/bin
@@ -14,7 +16,7 @@ BOOK_FILES := _config.yml _toc.yml $(CHAPTERS) $(wildcard book/*.md book/*.bib b
 .DEFAULT_GOAL := help
 .DELETE_ON_ERROR:
 .NOTPARALLEL:
-.PHONY: help book pdf test test-all bench lab serve notebooks results lint check-notebooks chromium vendor clean
+.PHONY: help book pdf test test-all bench assignments grade grades formgrader lab serve notebooks results lint check-notebooks chromium vendor clean
 
 help: ## list these targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1\t/' | expand -t 18
@@ -39,6 +41,18 @@ pdf: $(BOOK_FILES) | chromium ## print the book: _build/book.pdf
 
 bench: $(VENV)/.bench ## measure speed against other libraries
 	$(BIN)/python tests/benchmarks/run.py
+
+assignments: $(VENV)/.assignments ## make the student versions: _build/assignments/*.zip
+	@$(BIN)/python book/tools/assignments.py release
+
+grade: $(VENV)/.assignments ## grade SUBMISSIONS=folder by machine: course/grades.csv (other folder: COURSE=...)
+	@$(BIN)/python book/tools/assignments.py --course "$(COURSE)" grade "$(SUBMISSIONS)"
+
+formgrader: $(VENV)/.assignments ## mark by hand in JupyterLab
+	@$(BIN)/python book/tools/assignments.py --course "$(COURSE)" formgrader
+
+grades: $(VENV)/.assignments ## write course/grades.csv again, with the marks given by hand
+	@$(BIN)/python book/tools/assignments.py --course "$(COURSE)" table
 
 lab: $(VENV)/.book ## open the chapters in JupyterLab
 	$(BIN)/jupyter lab --notebook-dir=book
@@ -79,11 +93,13 @@ $(SITE): $(BOOK_FILES) | $(VENV)/.book
 	@rm -rf _build/html _build/.doctrees
 	@$(BIN)/jupyter-book build . --quiet -W -n --keep-going >/dev/null
 
-# One stamp per extra; [test] contains [book].
+# One stamp per extra, and for the extras that it contains.
+CONTAINED_assignments := book
+CONTAINED_test := assignments book
 $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the packages of [$*] into $(VENV), which can take a few minutes ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
-	@touch $@ $(if $(filter test,$*),$(VENV)/.book)
+	@touch $@ $(addprefix $(VENV)/.,$(CONTAINED_$*))
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -41,8 +41,10 @@ def test_schemes_take_the_same_step_at_their_own_cost() -> None:
     results = benchmark.compare_schemes(samples=200, repeats=1)
     ratios = {name.partition("N200_")[2]: entry["ratio"] for name, entry in results.items()}
     assert set(ratios) == {
+        "explicit_vs_implicit",
         "explicit_vs_bilevel",
         "explicit_vs_bilevel_network",
+        "implicit_vs_bilevel",
         "bilevel_vs_bilevel_network",
     }
     # a network is trained by a thousand products, the closed form solved by one; 20 to 40 seen

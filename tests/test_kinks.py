@@ -30,6 +30,7 @@ from pwgf_core import (
     Problem,
     PushForward,
     Reference,
+    Reparametrised,
     Residual,
     TwoLayerReLU,
     Uniform,
@@ -283,3 +284,27 @@ def test_pullback_is_linear_and_knows_its_names() -> None:
     assert relative_gap(torch.as_tensor(parts), total) < 1e-13  # round-off
     moved = torch.autograd.functional.jacobian(lambda p: transform.kinks(p).z[:, 0], theta)
     assert relative_gap(jumps.pullback(z=g[3]), g[3] @ torch.as_tensor(moved)) < 1e-13
+
+
+@each_case
+def test_kinks_survive_other_parameters(case: Case) -> None:
+    # θ = φ(η) with kinks at rest: the chain rule for both forms, and jumps that are not forgotten.
+    inner = TwoLayerReLU(6, shared=True)
+    theta = with_kinks(inner)
+    a, b, a2 = theta.split(6)
+
+    def phi(eta: Tensor) -> Tensor:
+        return torch.cat([eta[:6], b, eta[6:]])
+
+    eta = torch.cat([a, a2])
+    transform = Reparametrised(inner, phi, eta)
+    assert not transform.smooth
+    energy, z = HEIGHTS + case.energy, midpoints(case.reference, 500)
+    chosen = torch.ones(18).bool()
+    chosen[6:12] = False
+    for form in (energy_gradient, jump_force):
+        whole = form(energy, *PushForward(case.reference, inner).linearize(theta, z))
+        part = form(energy, *PushForward(case.reference, transform).linearize(eta, z))
+        assert relative_gap(part, whole[chosen]) < 1e-12  # round-off
+    relu = Residual(1, 4, "relu")
+    assert not Reparametrised(relu, lambda p: p, torch.zeros(relu.n_params)).smooth

@@ -261,3 +261,23 @@ def test_decays_are_lines_on_logarithmic_axes() -> None:
     )
     (axis,) = fig.axes
     assert (axis.get_xscale(), axis.get_yscale(), len(axis.lines)) == ("log", "log", 2)
+
+
+def test_errors_are_drawn_beside_their_bounds() -> None:
+    law = FokkerPlanck1D(lambda x: x**2 / 2, lambda x: torch.exp(-(x**2)), (-6, 6), 300, dt=0.05)
+    lines = {"error": [0.1, 0.2], "bound": [0.2, 0.3]}
+    fig = plots.error_beside_bounds(
+        law, lambda x: x**2 / 2, law.density(0.0), [0.0, 1.0], lines, "λ = 1"
+    )
+    right, left = fig.axes
+    assert left.get_title() == "λ = 1, t = 1.0"
+    assert np.asarray(left.lines[0].get_ydata()).max() == pytest.approx(
+        float(law.density(0.0).max())
+    )
+    assert [np.asarray(line.get_ydata()).tolist() for line in right.lines] == list(lines.values())
+    assert right.get_yscale() == "log"
+    sizes = plots.errors_by_size([0.0, 1.0], {"a": {"k = 2": ([0.1, 0.2], [0.2, 0.3])}})
+    marked, dashed = sizes.axes[0].lines
+    assert np.asarray(dashed.get_ydata()).tolist() == [0.2, 0.3]
+    assert marked.get_color() == dashed.get_color()
+    assert not plt.get_fignums()

@@ -121,6 +121,7 @@ def main(source: Path, out: Path) -> None:
             args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
         )
         page = browser.new_page(viewport={"width": WIDTH, "height": 1000})
+        page.set_default_timeout(180_000)
         page.goto(printed.resolve().as_uri(), wait_until="load")
         settle(page)
         page.evaluate(OPEN_ALL)
@@ -136,7 +137,7 @@ def main(source: Path, out: Path) -> None:
             header_template="<span></span>",
             footer_template=NUMBER,
             outline=True,
-            tagged=True,
+            tagged=False,  # so many formulas: tags would add 16 MB to 24
         )
         browser.close()
 

@@ -61,7 +61,40 @@ def fokker_planck_30d() -> Rows:
     }
 
 
-SWEEPS = {"fokker_planck_30d": Sweep(fokker_planck_30d, run_case)}
+def fokker_planck_10d() -> Rows:
+    """Two families and three schemes in ten dimensions, and the error against h, N and K."""
+
+    def row(scheme: dict[str, Any], samples: int = 2000, **problem: Any) -> dict[str, Any]:
+        return {
+            "problem": {"name": "ornstein_uhlenbeck_10d", **problem},
+            "scheme": scheme,
+            "run": {"samples": samples, "record": 10},
+        }
+
+    rows: Rows = {}
+    steps = {
+        "Euler": ({"method": "euler"}, (0.1, 0.05, 0.025, 0.0125)),
+        "midpoint": ({"method": "midpoint"}, (0.1, 0.05, 0.025, 0.0125)),
+        "bi-level": ({"name": "BiLevel"}, (0.1, 0.05, 0.025)),
+    }
+    for family in ("affine", "planar"):
+        for name, (scheme, sizes) in steps.items():
+            for h in sizes:
+                n = 2000 if family == "planar" else 500  # the affine flow needs no more
+                rows[f"{family}, {name}, h = {h}"] = row(scheme | {"h": h}, n, transform=family)
+    for form in ("velocity", "gradient"):
+        for n in (500, 1000, 2000, 4000, 8000):
+            scheme = {"method": "midpoint", "h": 0.05, "form": form}
+            rows[f"{form} form, N = {n}"] = row(scheme, n)
+    for layers in (10, 20, 40, 80, 160):
+        rows[f"K = {layers}"] = row({"method": "midpoint", "h": 0.025}, layers=layers)
+    return rows
+
+
+SWEEPS = {
+    "fokker_planck_10d": Sweep(fokker_planck_10d, run_case),
+    "fokker_planck_30d": Sweep(fokker_planck_30d, run_case),
+}
 
 
 def up_to_date(name: str, rows: Rows, folder: Path) -> dict[str, dict[str, Any]]:

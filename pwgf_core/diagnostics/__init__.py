@@ -13,6 +13,7 @@ from .divergence import kl, symmetric_kl
 from .gaussian import gaussian_kl, gaussian_w2, moments
 from .histograms import ChiSquare, cell_masses, chi_square
 from .misfit import Misfits, misfit, misfits
+from .posterior import residual_along
 from .runs import Dissipation, convergence_order, dissipation, sample_noise
 from .spectrum import metric_spectrum
 
@@ -39,6 +40,7 @@ __all__ = [
     "misfit",
     "misfits",
     "moments",
+    "residual_along",
     "sample_noise",
     "sliced_w2",
     "symmetric_kl",

@@ -69,7 +69,7 @@ def step_errors(
 ) -> Figure:
     """Errors against step sizes on logarithmic axes, with a line of slope 1 and a floor."""
     fig, (axis,) = figure(1, width=4.5)
-    looks = [(MODEL, "o"), (EXACT, "s"), (OTHER, "^")]
+    looks = [(MODEL, "o"), (EXACT, "s"), (OTHER, "^"), ("#CC79A7", "D")]
     for (name, values), (colour, mark) in zip(errors.items(), looks, strict=False):
         axis.loglog(h, values, f"{mark}-", color=colour, label=name)
     first = next(iter(errors.values()))

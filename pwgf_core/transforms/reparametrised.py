@@ -10,7 +10,7 @@ from torch import Generator, Tensor
 from torch.func import jacrev, jvp, vjp
 
 from ..errors import check_shape
-from .base import Jacobian, Transform
+from .base import Jacobian, Kinks, Transform
 
 
 class Reparametrised(Transform):
@@ -34,6 +34,7 @@ class Reparametrised(Transform):
         check_shape("phi(start)", phi(start), (inner.n_params,))
         self.inner, self.phi, self.start = inner, phi, start
         self.dim, self.n_params = inner.dim, len(start)
+        self.smooth = inner.smooth
 
     def __repr__(self) -> str:
         return f"Reparametrised({self.inner!r}, {self.n_params})"
@@ -52,6 +53,9 @@ class Reparametrised(Transform):
 
     def with_logdet(self, theta: Tensor, z: Tensor) -> tuple[Tensor, Tensor]:
         return self.inner.with_logdet(self.phi(theta), z)
+
+    def kinks(self, theta: Tensor) -> Kinks | None:
+        return self.inner.kinks(self.phi(theta))
 
     def inverse(self, theta: Tensor, x: Tensor) -> Tensor:
         self.check(theta, x)

@@ -49,6 +49,22 @@ BILEVEL = "bilevel_scheme"
 
 RELAXED = "relaxed_scheme"
 
+PICTURES = "flows_in_pictures"
+
+ERRORS = "error_analysis"
+
+
+def explicit_euler(right: Any) -> Any:
+    """An explicit Euler step in place of the step of a proximal scheme."""
+    return lambda self, problem, state, z, limit=math.inf: Explicit(self.h, "euler").step(
+        problem, state, z, limit
+    )
+
+
+SEEN = "what_we_have_seen"
+
+AGAINST = "g_against_ghat"
+
 MUTATIONS = [
     Mutation(METRIC, "pwgf_core.PushForward.log_prob", "log ρ of the wrong sign", scaled(-1)),
     Mutation(
@@ -389,6 +405,27 @@ MUTATIONS = [
         ),
         slow=True,
     ),
+    Mutation(
+        PICTURES,
+        "pwgf_core.FokkerPlanck1D.velocity",
+        "particles that do not diffuse",
+        lambda right: lambda self, x, t: 2 * x - x**3 + 0.25,
+    ),
+    Mutation(PICTURES, "pwgf_core.PorousMedium1D._step", "mass that leaks", scaled(1 - 1e-6)),
+    Mutation(PICTURES, "pwgf_core.QuarticInteraction.value", "no factor ½", scaled(2)),
+    Mutation(
+        PICTURES,
+        "pwgf_core.FiniteVolume1D.dissipation",
+        "half the dissipation",
+        scaled(0.5),
+    ),
+    Mutation(
+        PICTURES,
+        "pwgf_core.RelaxedMetric.right_hand_side",
+        "0.9 g in place of g",
+        scaled(0.9),
+        slow=True,
+    ),
     Mutation(RELAXED, "pwgf_core.RelaxedMetric.matvec", "Ĝ/2 in place of Ĝ", scaled(0.5)),
     Mutation(
         RELAXED,
@@ -417,5 +454,92 @@ MUTATIONS = [
         "pwgf_core.Explicit.parameter_velocity",
         "the gradient form in place of the velocity form",
         lambda right: lambda self, *args: right(replace(self, form="gradient"), *args),
+    ),
+    Mutation(
+        ERRORS,
+        "pwgf_core.misfits",
+        "√δ in place of δ",
+        lambda right: (
+            lambda *args, **options: (found := right(*args, **options))._replace(
+                relaxed=found.relaxed**0.5
+            )
+        ),
+    ),
+    Mutation(
+        ERRORS,
+        "pwgf_core.growth_bound",
+        "λ of the wrong sign",
+        lambda right: lambda t, lam, delta, e0=0.0: right(t, -lam, delta, e0),
+    ),
+    Mutation(
+        ERRORS,
+        "pwgf_core.residual_along",
+        "half of the residual",
+        lambda right: lambda *args: [r / 4 for r in right(*args)],
+        slow=True,
+    ),
+    Mutation(
+        STIFF,
+        "pwgf_core.LinearlyImplicit.step",
+        "the explicit Euler step",
+        explicit_euler,
+        slow=True,
+    ),
+    Mutation(
+        PLANCK,
+        "pwgf_core.gaussian_proximal_step",
+        "half the step",
+        lambda right: (
+            lambda sigma, b, h, p, mean, diffusion=1.0: right(sigma, b, h / 2, p, mean, diffusion)
+        ),
+        slow=True,
+    ),
+    Mutation(
+        PLANCK,
+        "pwgf_core.BiLevel.step",
+        "the explicit Euler step",
+        explicit_euler,
+        slow=True,
+    ),
+    Mutation(
+        SEEN,
+        "pwgf_core.growth_bound_along",
+        "a bound a hundredth as large",
+        lambda right: lambda *args: [b / 100 for b in right(*args)],
+    ),
+    Mutation(SEEN, "pwgf_core.BiLevel.step", "the explicit Euler step", explicit_euler),
+    Mutation(
+        AGAINST,
+        "pwgf_core.GradientFields.project",
+        "no projection",
+        lambda right: lambda self, field: field,
+    ),
+    Mutation(
+        AGAINST,
+        "pwgf_core.exact.ProjectedGaussian._rate",
+        "the relaxed flow for both metrics",
+        lambda right: lambda self, matrix: self._free * (self._field(matrix) @ matrix),
+    ),
+    Mutation(
+        AGAINST,
+        "pwgf_core.exact.ProjectedGaussian.misfits",
+        "the roots of the misfits",
+        lambda right: lambda self, t: tuple(d**0.5 for d in right(self, t)),
+    ),
+    Mutation(
+        AGAINST,
+        "pwgf_core.BiLevel.metric",
+        "Ĝ in place of G",
+        lambda right: property(lambda self: Relaxed()),
+    ),
+    Mutation(
+        AGAINST,
+        "pwgf_core.ImplicitRelaxed.step",
+        "the explicit Euler step",
+        lambda right: (
+            lambda self, problem, state, z, limit=math.inf: Explicit(self.h, "euler").step(
+                problem, state, z, limit
+            )
+        ),
     ),
 ]

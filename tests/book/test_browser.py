@@ -108,13 +108,16 @@ def test_page(visit: Visit, page: str, site: Path) -> None:
 
 
 def test_widgets(visit: Visit, widget_page: str) -> None:
-    """Each slider changes the picture that is seen, and each Play button moves it on."""
+    """Each slider and menu changes the picture that is seen, and each Play button moves it on."""
     tab = visit.open(widget_page)
     tab.locator(".noUi-handle").first.wait_for(state="visible")
     pictures = changed(tab, [])
     for handle in tab.locator(".noUi-handle").all():
         handle.focus()
         tab.keyboard.press("ArrowRight")
+        pictures = changed(tab, pictures)
+    for menu in tab.locator("select:enabled").all():
+        menu.select_option(index=1)
         pictures = changed(tab, pictures)
     for play in tab.locator(".widget-play").all():
         play.locator("button").first.click()

@@ -59,10 +59,10 @@ def wait_for(server: subprocess.Popen[bytes], address: str, log: Path) -> None:
 @pytest.fixture(scope="module")
 def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[str], str]]:
     """A JupyterLab that serves panel.ipynb and the chapters, without the user's own settings."""
-    folder, home = tmp_path_factory.mktemp("notebooks"), tmp_path_factory.mktemp("home")
+    root, home = tmp_path_factory.mktemp("root"), tmp_path_factory.mktemp("home")
+    folder = root / "book"  # a copy, as JupyterLab saves now and then
+    shutil.copytree(BOOK, folder, ignore=shutil.ignore_patterns("_static", "assignments", "src"))
     nbformat.write(read_source(SOURCE), folder / "panel.ipynb")
-    for chapter in WITH_PANEL:
-        shutil.copy(BOOK / f"{chapter}.ipynb", folder)
     token, port, log = secrets.token_hex(16), free_port(), home / "log"
     own = ("JUPYTER_CONFIG_DIR", "JUPYTER_DATA_DIR", "JUPYTER_RUNTIME_DIR", "IPYTHONDIR")
     lab = ("JUPYTERLAB_SETTINGS_DIR", "JUPYTERLAB_WORKSPACES_DIR")

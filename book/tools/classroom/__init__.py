@@ -1,0 +1,1 @@
+"""The assignments: student versions, grading by machine, and the table of points."""

@@ -1,0 +1,59 @@
+"""The residual of what a run did, to bound its error a posteriori."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from torch import Tensor
+
+from ..errors import check_positive
+from ..schemes.forces import jump_force
+from ..state import Problem
+from .misfit import misfit
+
+
+def residual_along(
+    problem: Problem, times: Sequence[float], thetas: Sequence[Tensor], z: Tensor
+) -> list[float]:
+    """E|Jξ − v|² on the sample z, shape (n, d), along the polygon through the θ_k: one per time.
+
+    On the interval from t_k to t_{k+1} the parameters move with ξ_k = (θ_{k+1} − θ_k)/(t_{k+1} −
+    t_k), whatever found them. At a time where two intervals meet the larger of the two residuals is
+    taken, so that `growth_bound_along` of the result bounds the error of the polygon, that of the
+    time steps included, up to what the residual does inside an interval. It is at least the
+    residual E|P(Jξ) − v|² of the density's motion, and the same for d = 1.
+
+    Raises `ValueError` for fewer than two times, times that do not increase or are not as many as
+    the θ, and where ρ_θ jumps and the energy contains log ρ: then v is no function.
+
+    >>> import torch
+    >>> from pwgf_core import problem
+    >>> p = problem("heat", transform="affine")
+    >>> z = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]).double()
+    >>> residual_along(p, [0.0, 0.5], [p.theta0, p.theta0], z)  # v = z: standing still misses it
+    [1.0, 1.0]
+    """
+    if len(times) != len(thetas) or len(times) < 2:
+        raise ValueError(
+            f"times and thetas must have one length above 1, got {len(times)} and {len(thetas)}"
+        )
+    found = [0.0] * len(times)
+    for k in range(len(times) - 1):
+        step = times[k + 1] - times[k]
+        check_positive("the difference of successive times", step)
+        xi = (thetas[k + 1] - thetas[k]) / step
+        for j in (k, k + 1):
+            found[j] = max(found[j], _residual(problem, thetas[j], xi, z))
+    return found
+
+
+def _residual(problem: Problem, theta: Tensor, xi: Tensor, z: Tensor) -> float:
+    cloud, jacobian = problem.model.linearize(theta, z)
+    v = problem.energy.velocity(cloud)
+    transform = problem.model.transform
+    if not transform.smooth and bool(jump_force(problem.energy, cloud, jacobian).any()):
+        raise ValueError(
+            f"the density of {transform!r} jumps, and the velocity of an energy with log rho is "
+            "no function there: its residual is not finite"
+        )
+    return misfit(jacobian, v, xi)

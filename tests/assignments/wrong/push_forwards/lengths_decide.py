@@ -1,0 +1,14 @@
+# Refuses by the lengths of w and u, which is sufficient for w·u > −1 and not necessary.
+# fails: check-inverse
+# %% inverse
+def inverse(w, u, b, y):
+    wu = float(w @ u)
+    if w.norm() * u.norm() >= 1:
+        raise ValueError("|w| |u| must be below one")
+    c = y @ w + b
+    low, high = c - abs(wu), c + abs(wu)
+    for _ in range(100):
+        a = (low + high) / 2
+        below = a + wu * torch.tanh(a) < c
+        low, high = torch.where(below, a, low), torch.where(below, high, a)
+    return y - torch.tanh(a)[:, None] * u

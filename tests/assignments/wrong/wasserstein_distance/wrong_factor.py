@@ -1,0 +1,11 @@
+# One in place of two before the last trace.
+# fails: check-distance check-action
+# %% distance
+def root(C):
+    values, vectors = torch.linalg.eigh(C)
+    return (vectors * values.sqrt()) @ vectors.T
+
+def w2(m0, C0, m1, C1):
+    R = root(C0)
+    cross = torch.trace(root(R @ C1 @ R))
+    return float(((m0 - m1).square().sum() + torch.trace(C0 + C1) - cross).sqrt())

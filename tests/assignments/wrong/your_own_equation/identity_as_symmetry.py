@@ -1,0 +1,5 @@
+# The identity.
+# fails: check-symmetry
+# %% symmetry
+def symmetry(x):
+    return x

@@ -1,0 +1,21 @@
+# The log-determinant of the affine part only.
+# fails: check-density
+# %% maps
+class Maps(Transform):
+    dim = 2
+
+    def __init__(self):
+        self.n_params = 6
+
+    def init(self, generator, dtype=torch.float64, device="cpu"):
+        return torch.zeros(6, dtype=dtype, device=device)
+
+    def __call__(self, theta, z):
+        a, b, c = theta.reshape(3, 2)
+        return a.exp() * (z + c.tanh() * z.sin()) + b
+
+    def with_logdet(self, theta, z):
+        return self(theta, z), theta[:2].sum().expand(len(z))
+
+    def affine(self, a, b):
+        return torch.cat([a, b, torch.zeros(2)])
