@@ -11,6 +11,11 @@ from ..errors import check_count, check_positive, check_shape
 from .base import Jacobian, Transform, check_invertible
 from .recurrence import BLOCK, Recurrence
 
+try:
+    from .compiled_planar import Products
+except ImportError:  # numba is optional
+    Products = None
+
 STEPS = 120  # Newton needs a handful; halving the bracket alone would need 60
 
 
@@ -157,10 +162,14 @@ class PlanarJacobian(Jacobian):
         self.wu = (self.w * self.u).sum(1)
         check_invertible(1 + self.wu.min(), "the planar flow")
         self.lower = torch.tril(self.w @ self.u.T, -1)
-        # [z; t; 1], so that one product serves dW, dL and db together.
-        self.inputs = z.new_empty(d + k + 1, self.n)
-        self.inputs[:d], self.inputs[-1] = self.z.T, 1
-        self.t = t = self.inputs[d : d + k]
+        if Products is not None and z.device.type == "cpu":
+            self.inputs, self.t = Products.allocate(self.z, k)
+            self.compiled = Products(self.w, self.u, self.lower, self.inputs)
+        else:  # [z; t; 1], so that one product serves dW, dL and db together
+            self.inputs, self.compiled = z.new_empty(d + k + 1, self.n), None
+            self.inputs[:d], self.inputs[-1] = self.z.T, 1
+            self.t = self.inputs[d : d + k]
+        t = self.t
         a = torch.addmm(b[:, None], self.w, self.z.T)
         for i in range(0, k, BLOCK):
             e = min(i + BLOCK, k)
@@ -203,6 +212,9 @@ class PlanarJacobian(Jacobian):
 
     def jvp(self, dtheta: Tensor, dz: Tensor | None = None) -> Tensor:
         dw, du, db = self.transform.split(dtheta)
+        if self.compiled:
+            dx = self.compiled.jvp(dw, du, db, None if dz is None else self.w @ dz.T)
+            return dx if dz is None else dx + dz
         d_lower = torch.tril(dw @ self.u.T + self.w @ du.T, -1)
         da = self._forward.work
         torch.mm(torch.cat([dw, d_lower, db[:, None]], 1), self.inputs, out=da)
@@ -213,11 +225,22 @@ class PlanarJacobian(Jacobian):
         return dx if dz is None else dx + dz
 
     def pullback(self, r: Tensor, q: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        if self.compiled:
+            return self._pullback(self.compiled, r, q, True)
         a_bar = self._solve_adjoint(r, q)
         return self._theta_gradient(a_bar, r, q), torch.addmm(r, a_bar.T, self.w)
 
     def vjp(self, r: Tensor, q: Tensor | None = None) -> Tensor:
+        if self.compiled:
+            return self._pullback(self.compiled, r, q, False)[0]
         return self._theta_gradient(self._solve_adjoint(r, q), r, q)
+
+    def _pullback(
+        self, compiled: Products, r: Tensor, q: Tensor | None, by_z: bool
+    ) -> tuple[Tensor, Tensor]:
+        start = None if q is None else self.log_det_slope * q
+        dw, du, db, r_z = compiled.pullback(r, start, by_z)
+        return self._flat(dw, du, db, q), r_z
 
     def _solve_adjoint(self, r: Tensor, q: Tensor | None) -> Tensor:
         """Cotangents of the activations, (K, N): ā = t′ ⊙ (U r + q ∂log det/∂a / t′ + Lᵀā)."""
@@ -232,10 +255,13 @@ class PlanarJacobian(Jacobian):
         below = torch.tril(products[:, d : d + k], -1)
         dw = products[:, :d] + below @ self.u
         du = self.t @ r + below.T @ self.w
+        return self._flat(dw, du, products[:, -1], q)
+
+    def _flat(self, dw: Tensor, du: Tensor, db: Tensor, q: Tensor | None) -> Tensor:
         if q is not None:  # log det_k depends on w_k·u_k directly, not only through a_k
             direct = (self.slope / self.det) @ q
             dw, du = dw + direct[:, None] * self.u, du + direct[:, None] * self.w
-        return torch.cat([dw.reshape(-1), du.reshape(-1), products[:, -1]])
+        return torch.cat([dw.reshape(-1), du.reshape(-1), db])
 
     def rows(self) -> Tensor:
         before = torch.einsum("kj,jn,jd->nkd", torch.ones_like(self.lower).tril(-1), self.t, self.u)
