@@ -26,7 +26,7 @@ Result = TypeVar("Result")
 
 
 @numba.njit(**OPTIONS)
-def add_product(a, k, columns, x, xs, y, ys, first=0, step=1):  # pyright: ignore  # noqa: ANN001,ANN201
+def add_product(a, k, columns, x, xs, y, ys, first, step):  # pyright: ignore  # noqa: ANN001,ANN201
     """y_i += Σ_{j < columns} a_ij x_j for i = k … k + 3, on the samples xs of x and ys of y.
 
     Row i of x and y is `first` + i `step`.

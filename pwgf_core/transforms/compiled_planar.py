@@ -39,13 +39,13 @@ def _push(a, lower, u, du, inputs, start, dx, n0, n1, lanes):  # pyright: ignore
         part, here = slice(i, min(i + lanes, n1)), slice(0, min(lanes, n1 - i))
         _begin(t, start, y, scale, part, here)
         for j in range(0, k, TILE):
-            add_product(a, j, e + j + TILE, inputs, part, y, here)
+            add_product(a, j, e + j + TILE, inputs, part, y, here, 0, 1)
         solve_rows(lower, scale, here, y, here, 0, 1)
         for j in range(len(dx)):
             dx[j, part] = 0
         for j in range(0, len(dx), TILE):
-            add_product(u, j, k, y, here, dx, part)
-            add_product(du, j, k, t, part, dx, part)
+            add_product(u, j, k, y, here, dx, part, 0, 1)
+            add_product(du, j, k, t, part, dx, part, 0, 1)
 
 
 @numba.njit(**OPTIONS)
@@ -60,7 +60,7 @@ def _pull(u, lower, w, inputs, start, r, r_z, n0, n1, lanes):  # pyright: ignore
         part, here = slice(i, min(i + lanes, n1)), slice(0, min(lanes, n1 - i))
         _begin(t, start, y, scale, part, here)
         for j in range(0, k, TILE):
-            add_product(u, j, len(r), r, part, y, here)
+            add_product(u, j, len(r), r, part, y, here, 0, 1)
         solve_rows(lower, scale, here, y, here, k - 1, -1)
         for j in range(0, k, TILE):
             add_sums(y, here, inputs, part, products, j, e + j + TILE)
@@ -68,7 +68,7 @@ def _pull(u, lower, w, inputs, start, r, r_z, n0, n1, lanes):  # pyright: ignore
         for j in range(len(r_z)):
             r_z[j, part] = r[j, part]
         for j in range(0, len(r_z), TILE):
-            add_product(w, j, k, y, here, r_z, part)
+            add_product(w, j, k, y, here, r_z, part, 0, 1)
     return products, by_u
 
 
