@@ -12,6 +12,7 @@ from torch import Generator, Tensor
 from .distributed import expectation
 from .reference import Reference
 from .transforms.base import Jacobian, Transform
+from .transforms.chunks import freeze
 
 
 class Jumps(NamedTuple):
@@ -123,7 +124,7 @@ class PushForward:
         log ρ_θ(x) = log λ(z) − log|det DT_θ(z)|, and the score solves
         DTᵀ s = ∇_z (log λ − log|det DT|).
         """
-        jacobian = self.transform.jacobian(theta, z)
+        jacobian = freeze(self.transform, theta, z)
         cloud = Cloud(
             jacobian.x,
             lambda: self.reference.log_prob(z) - jacobian.logdet,

@@ -31,9 +31,9 @@ def test_another_product_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_minres_does_the_iterations_of_scipy() -> None:
     case = benchmark.Case(3, 6, 200, torch.float64)
-    ((name, result),) = benchmark.compare_minres(case, iterations=10, repeats=3).items()
-    assert name.endswith("_vs_scipy")
-    assert result["ratio"] > 0.2
+    results = benchmark.compare_minres(case, iterations=10, repeats=3)
+    (scipy,) = (e for name, e in results.items() if name.endswith("_vs_scipy"))
+    assert scipy["ratio"] > 0.2
 
 
 @pytest.mark.slow
@@ -52,12 +52,15 @@ def test_schemes_take_the_same_step_at_their_own_cost() -> None:
 
 
 @pytest.mark.slow
-def test_the_goal_is_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("curvlinops", reason="install the extra [bench]")
+def test_the_goals_are_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("curvlinops", "jax", "numba"):
+        pytest.importorskip(package, reason="install the extra [bench]")
     path = tmp_path / "results" / "latest.json"
     monkeypatch.setattr(benchmark, "RESULTS", path)
     assert benchmark.main() == 0
     results = json.loads(path.read_text())
-    for peer in ("torch_func", "curvlinops"):
-        name = f"metric_product_{benchmark.CASES[0].name}_vs_{peer}"
-        assert results[name]["ratio"] >= benchmark.GOAL
+    for name, result in results.items():
+        assert result["ratio"] == pytest.approx(result["peer"] / result["ours"], rel=1e-12), name
+    assert not benchmark.missed(results)
+    # Issue: time per step grows with exponent at most 1.05 in N; 0.85 to 1.0 seen
+    assert results["step_planar_d30_K60_growth_in_N_vs_linear"]["ours"] <= 1.05

@@ -15,6 +15,7 @@ from ..errors import NumericalError, check_shape
 
 NEWTON_STEPS, HALVINGS = 50, 30
 BLOCK = 2**21  # numbers in a block of rows: 16 MB in double precision
+DENSE = 2**22  # numbers of a whole J that is kept for products
 
 
 class Kinks(NamedTuple):
@@ -57,6 +58,14 @@ class Transform(ABC):
     dim: int
     n_params: int
     smooth: bool = True
+
+    @property
+    def footprint(self) -> int:
+        """About how many numbers its Jacobian keeps for a sample (see `transforms.chunks`).
+
+        By default those of a network of 8 layers whose weights are θ: 8 (d + m/d).
+        """
+        return 8 * (self.dim + self.n_params // self.dim)
 
     @abstractmethod
     def init(
@@ -111,12 +120,18 @@ class Jacobian:
 
     This class differentiates the transform's own `__call__` and `with_logdet` by `torch.func`:
     it serves any transform and is the slow twin of every fast path.
+
+    Between products it keeps the graph for Jᵀ. Where J has at most `DENSE` numbers, n d m, it
+    keeps J itself once d products J dθ were made: J costs about as much as d of them, and a
+    solve makes many. A larger J is read from memory more slowly than its products are computed.
     """
 
     def __init__(self, transform: Transform, theta: Tensor, z: Tensor) -> None:
         transform.check(theta, z)
         self.transform, self.theta, self.z = transform, theta.detach(), z.detach()
         self.n = len(z)
+        self._products = 0
+        self._matrix: Tensor | None = None
 
     @cached_property
     def x(self) -> Tensor:
@@ -131,6 +146,12 @@ class Jacobian:
     def jvp(self, dtheta: Tensor, dz: Tensor | None = None) -> Tensor:
         """J dθ (+ DT dz): shapes (m,) and (n, d) → (n, d)."""
         if dz is None:
+            self._products += 1
+            if self._matrix is None and self._products > self.transform.dim:
+                size = self.n * self.transform.dim * self.transform.n_params
+                self._matrix = self.rows().flatten(0, 1) if size <= DENSE else None
+            if self._matrix is not None:
+                return (self._matrix @ dtheta).reshape(self.n, -1)
             return jvp(lambda p: self.transform(p, self.z), (self.theta,), (dtheta,))[1]
         return jvp(self.transform, (self.theta, self.z), (dtheta, dz))[1]
 
@@ -151,6 +172,8 @@ class Jacobian:
 
     def vjp(self, r: Tensor, q: Tensor | None = None) -> Tensor:
         """Σ_n J_nᵀ r_n (+ q_n ∇_θ log|det|): shapes (n, d), (n,) → (m,)."""
+        if self._matrix is not None and q is None:
+            return self._matrix.T @ r.reshape(-1)
         return self.pullback(r, q)[0]
 
     def rows(self) -> Tensor:

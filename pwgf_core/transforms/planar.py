@@ -83,6 +83,10 @@ class Planar(Transform):
         b = b.repeat_interleave(d)[:k]
         return torch.cat([w.reshape(-1), torch.zeros(k * d, dtype=dtype), b]).to(device)
 
+    @property
+    def footprint(self) -> int:
+        return 2 * self.dim + 8 * self.layers
+
     def split(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """θ → W (K, d), U (K, d), b (K,)."""
         k, d = self.layers, self.dim
