@@ -1,6 +1,7 @@
 """Loops compiled for the processor, over blocks of samples that stay in cache.
 
-Importing this needs numba. Rows are the numbers of a sample, columns the samples. Four rows by
+Importing this needs numba, and raises `RuntimeError` where numba can keep compiled code nowhere:
+neither beside this file nor in the user's cache nor in `NUMBA_CACHE_DIR`. Rows are the numbers of a sample, columns the samples. Four rows by
 four at a time keep the processor's registers busy: most numbers of rows are multiples of `TILE`.
 """
 
@@ -17,6 +18,7 @@ from torch import Tensor
 
 TILE = 4
 LANES = 128  # samples whose rows stay in the first-level cache together
+DTYPES = torch.float32, torch.float64
 FEWEST = 256  # samples that are worth a second thread
 # A fused multiply-add may round once; nothing else about the arithmetic may change.
 OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
@@ -64,7 +66,12 @@ def add_sums(y, ys, x, xs, total, k, columns):  # pyright: ignore  # noqa: ANN00
             c10, c11, c12, c13 = c10 + q1 * p0, c11 + q1 * p1, c12 + q1 * p2, c13 + q1 * p3
             c20, c21, c22, c23 = c20 + q2 * p0, c21 + q2 * p1, c22 + q2 * p2, c23 + q2 * p3
             c30, c31, c32, c33 = c30 + q3 * p0, c31 + q3 * p1, c32 + q3 * p2, c33 + q3 * p3
-        rows = (c00, c01, c02, c03), (c10, c11, c12, c13), (c20, c21, c22, c23), (c30, c31, c32, c33)
+        rows = (
+            (c00, c01, c02, c03),
+            (c10, c11, c12, c13),
+            (c20, c21, c22, c23),
+            (c30, c31, c32, c33),
+        )
         for i in range(4):
             for c in range(4):
                 total[k + i, j + c] += rows[i][c]
@@ -122,7 +129,7 @@ def in_parts(n: int, work: Callable[[int, int], Result]) -> list[Result]:
     Threads of Python, because those of OpenMP spin after their work and disturb what comes next.
     """
     parts = max(1, min(torch.get_num_threads(), n // FEWEST))
-    size = -(-n // (parts * 16)) * 16  # whole cache lines
+    size = max(1, -(-n // (parts * 16))) * 16  # whole cache lines
     others = [_pool.submit(work, i, min(i + size, n)) for i in range(size, n, size)]
     try:
         return [work(0, min(size, n)), *(other.result() for other in others)]

@@ -11,7 +11,7 @@ import numpy as np
 from numpy import ndarray
 from torch import Tensor, from_numpy
 
-from .compiled import OPTIONS, TILE, add_product, add_sums, in_parts, solve_rows
+from .compiled import DTYPES, OPTIONS, TILE, add_product, add_sums, in_parts, solve_rows
 
 CACHE = 2**20  # bytes of a block, a usual size of the second-level cache; the best of four
 LANES = 64, 512  # fewest and most samples of a block
@@ -91,6 +91,8 @@ class Products:
     the d rows of z; W, U and L are those of `PlanarJacobian`.
     """
 
+    dtypes = DTYPES
+
     def __init__(self, w: Tensor, u: Tensor, lower: Tensor, inputs: Tensor) -> None:
         self.w, self.u, self.inputs = w.numpy(), u.numpy(), inputs.numpy()
         layers, dim = w.shape
@@ -122,12 +124,10 @@ class Products:
         a[:layers, -k:][:, :layers] = np.tril(dw_ @ self.u.T + self.w @ du_.T, -1)
         du_columns = pad(du_.T, d, k)
         dx = np.empty((d, n), self.inputs.dtype)
-        c = self.none if start is None else start.numpy()
+        c = self.none if start is None else start.contiguous().numpy()
 
         def part(n0: int, n1: int) -> None:
-            _push(
-                a, self.lower, self.u_columns, du_columns, self.inputs, c, dx, n0, n1, self.lanes
-            )
+            _push(a, self.lower, self.u_columns, du_columns, self.inputs, c, dx, n0, n1, self.lanes)
 
         in_parts(n, part)
         return from_numpy(dx)[:dim].T
@@ -143,7 +143,7 @@ class Products:
         d, n = len(self.u_columns), self.inputs.shape[1]
         columns = np.zeros((d, n), self.inputs.dtype)
         r_z = np.empty_like(columns) if by_z else self.none
-        c, rows = self.none if start is None else start.numpy(), r.numpy().T
+        c, rows = self.none if start is None else start.contiguous().numpy(), r.numpy().T
 
         def part(n0: int, n1: int) -> tuple[ndarray, ndarray]:
             columns[:dim, n0:n1] = rows[:, n0:n1]

@@ -13,7 +13,7 @@ from .recurrence import BLOCK, Recurrence
 
 try:
     from .compiled_planar import Products
-except ImportError:  # numba is optional
+except (ImportError, RuntimeError):  # numba is optional: the same numbers take longer
     Products = None
 
 STEPS = 120  # Newton needs a handful; halving the bracket alone would need 60
@@ -166,7 +166,7 @@ class PlanarJacobian(Jacobian):
         self.wu = (self.w * self.u).sum(1)
         check_invertible(1 + self.wu.min(), "the planar flow")
         self.lower = torch.tril(self.w @ self.u.T, -1)
-        if Products is not None and z.device.type == "cpu":
+        if Products is not None and z.device.type == "cpu" and z.dtype in Products.dtypes:
             self.inputs, self.t = Products.allocate(self.z, k)
             self.compiled = Products(self.w, self.u, self.lower, self.inputs)
         else:  # [z; t; 1], so that one product serves dW, dL and db together

@@ -7,7 +7,7 @@ from torch import Tensor
 
 try:
     from . import compiled
-except ImportError:  # numba is optional: the same numbers, up to rounding, take longer
+except (ImportError, RuntimeError):  # numba is optional: the same numbers take longer
     compiled = None
 
 BLOCK = 4  # rows solved elementwise between two matrix products; 4 to 8 measured best
@@ -25,7 +25,9 @@ class Recurrence:
     def __init__(self, lower: Tensor, scale: Tensor, reverse: bool = False) -> None:
         self.scale, self.reverse = scale, reverse
         self.work = torch.empty_like(scale)
-        self.compiled = compiled is not None and scale.device.type == "cpu"
+        self.compiled = (
+            compiled is not None and scale.device.type == "cpu" and scale.dtype in compiled.DTYPES
+        )
         if self.compiled:
             self.matrix = (lower.T.flip(0, 1) if reverse else lower).contiguous()
         else:
