@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-import torch
 from cases import normal, random_theta, relative_gap
 from torch import Generator
 

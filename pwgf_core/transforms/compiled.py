@@ -28,7 +28,7 @@ Result = TypeVar("Result")
 
 
 @numba.njit(**OPTIONS)
-def add_product(a, k, columns, x, xs, y, ys, first, step):  # pyright: ignore  # noqa: ANN001,ANN201
+def add_product(a, k, columns, x, xs, y, ys, first, step):  # pyright: ignore
     """y_i += Σ_{j < columns} a_ij x_j for i = k … k + 3, on the samples xs of x and ys of y.
 
     Row i of x and y is `first` + i `step`.
@@ -52,7 +52,7 @@ def add_product(a, k, columns, x, xs, y, ys, first, step):  # pyright: ignore  #
 
 
 @numba.njit(**SUMS)
-def add_sums(y, ys, x, xs, total, k, columns):  # pyright: ignore  # noqa: ANN001,ANN201
+def add_sums(y, ys, x, xs, total, k, columns):  # pyright: ignore
     """total_ij += Σ_n y_in x_jn for i = k … k + 3, j < columns and the samples ys and xs."""
     y0, y1, y2, y3 = y[k, ys], y[k + 1, ys], y[k + 2, ys], y[k + 3, ys]
     for j in range(0, columns, 4):
@@ -78,7 +78,7 @@ def add_sums(y, ys, x, xs, total, k, columns):  # pyright: ignore  # noqa: ANN00
 
 
 @numba.njit(**OPTIONS)
-def solve_rows(lower, scale, ss, y, ys, first, step):  # pyright: ignore  # noqa: ANN001,ANN201
+def solve_rows(lower, scale, ss, y, ys, first, step):  # pyright: ignore
     """y_k = s_k (y_k + Σ_{j<k} L_kj y_j) in place on the samples ys of y and ss of the scale s.
 
     Row k of y and s is `first` + k `step`.
@@ -110,7 +110,7 @@ def solve_rows(lower, scale, ss, y, ys, first, step):  # pyright: ignore  # noqa
 
 
 @numba.njit(**OPTIONS)
-def _solve(lower, scale, y, first, step, start, end):  # pyright: ignore  # noqa: ANN001,ANN202
+def _solve(lower, scale, y, first, step, start, end):  # pyright: ignore
     for i in range(start, end, LANES):
         part = slice(i, min(i + LANES, end))
         solve_rows(lower, scale, part, y, part, first, step)

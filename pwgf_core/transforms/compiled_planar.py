@@ -18,7 +18,7 @@ LANES = 64, 512  # fewest and most samples of a block
 
 
 @numba.njit(**OPTIONS)
-def _begin(t, start, y, scale, part, here):  # pyright: ignore  # noqa: ANN001,ANN202
+def _begin(t, start, y, scale, part, here):  # pyright: ignore
     """Rows of a block: the slope 1 − t² as the scale, and y = c or 0."""
     for j in range(len(t)):
         a, s, b = t[j, part], scale[j, here], y[j, here]
@@ -30,7 +30,7 @@ def _begin(t, start, y, scale, part, here):  # pyright: ignore  # noqa: ANN001,A
 
 
 @numba.njit(**OPTIONS)
-def _push(a, lower, u, du, inputs, start, dx, n0, n1, lanes):  # pyright: ignore  # noqa: ANN001,ANN202
+def _push(a, lower, u, du, inputs, start, dx, n0, n1, lanes):  # pyright: ignore
     k = len(lower)
     e = len(inputs) - k
     t = inputs[e:]
@@ -49,7 +49,7 @@ def _push(a, lower, u, du, inputs, start, dx, n0, n1, lanes):  # pyright: ignore
 
 
 @numba.njit(**OPTIONS)
-def _pull(u, lower, w, inputs, start, r, r_z, n0, n1, lanes):  # pyright: ignore  # noqa: ANN001,ANN202
+def _pull(u, lower, w, inputs, start, r, r_z, n0, n1, lanes):  # pyright: ignore
     k = len(lower)
     e = len(inputs) - k
     t = inputs[e:]

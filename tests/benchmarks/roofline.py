@@ -87,7 +87,7 @@ def growth_in_samples(repeats: int, dim: int = 30, layers: int = 60) -> dict[str
     for n in SAMPLES:
         transform, theta, z, v = planar_case(dim, layers, n)
 
-        def step(transform=transform, theta=theta, z=z, v=v) -> None:  # noqa: ANN001
+        def step(transform=transform, theta=theta, z=z, v=v) -> None:
             jacobian = transform.jacobian(theta, z)
             r = jacobian.score(-z)
             for _ in range(10):
