@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -110,7 +111,7 @@ def test_parts_cover_the_sample_once(threads: int) -> None:
         parts = compiled.in_parts(n, lambda start, end: (start, end))
         assert parts[0][0] == 0
         assert parts[-1][1] == n
-        assert all(a[1] == b[0] for a, b in zip(parts[:-1], parts[1:], strict=True))
+        assert all(a[1] == b[0] for a, b in pairwise(parts))
         assert len(parts) <= threads
 
 

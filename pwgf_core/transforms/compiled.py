@@ -1,8 +1,10 @@
 """Loops compiled for the processor, over blocks of samples that stay in cache.
 
+Rows are the numbers of a sample, columns the samples. Four rows by four at a time keep the
+processor's registers busy: most numbers of rows are multiples of `TILE`.
+
 Importing this needs numba, and raises `RuntimeError` where numba can keep compiled code nowhere:
-neither beside this file nor in the user's cache nor in `NUMBA_CACHE_DIR`. Rows are the numbers of a sample, columns the samples. Four rows by
-four at a time keep the processor's registers busy: most numbers of rows are multiples of `TILE`.
+neither beside this file, nor in the user's cache, nor in the folder `NUMBA_CACHE_DIR`.
 """
 
 from __future__ import annotations
@@ -10,7 +12,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, wait
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import numba
 import torch
@@ -21,9 +23,14 @@ LANES = 128  # samples whose rows stay in the first-level cache together
 DTYPES = torch.float32, torch.float64
 FEWEST = 256  # samples that are worth a second thread
 # A fused multiply-add may round once; nothing else about the arithmetic may change.
-OPTIONS = {"cache": True, "nogil": True, "error_model": "numpy", "fastmath": {"contract"}}
+OPTIONS: dict[str, Any] = {
+    "cache": True,
+    "nogil": True,
+    "error_model": "numpy",
+    "fastmath": {"contract"},
+}
 # Sums over samples may be taken in any order.
-SUMS = OPTIONS | {"fastmath": {"contract", "reassoc", "nsz"}}
+SUMS: dict[str, Any] = OPTIONS | {"fastmath": {"contract", "reassoc", "nsz"}}
 Result = TypeVar("Result")
 
 
@@ -66,15 +73,13 @@ def add_sums(y, ys, x, xs, total, k, columns):  # pyright: ignore
             c10, c11, c12, c13 = c10 + q1 * p0, c11 + q1 * p1, c12 + q1 * p2, c13 + q1 * p3
             c20, c21, c22, c23 = c20 + q2 * p0, c21 + q2 * p1, c22 + q2 * p2, c23 + q2 * p3
             c30, c31, c32, c33 = c30 + q3 * p0, c31 + q3 * p1, c32 + q3 * p2, c33 + q3 * p3
-        rows = (
-            (c00, c01, c02, c03),
-            (c10, c11, c12, c13),
-            (c20, c21, c22, c23),
-            (c30, c31, c32, c33),
-        )
+        r0, r1 = (c00, c01, c02, c03), (c10, c11, c12, c13)
+        r2, r3 = (c20, c21, c22, c23), (c30, c31, c32, c33)
         for i in range(4):
-            for c in range(4):
-                total[k + i, j + c] += rows[i][c]
+            total[k, j + i] += r0[i]
+            total[k + 1, j + i] += r1[i]
+            total[k + 2, j + i] += r2[i]
+            total[k + 3, j + i] += r3[i]
 
 
 @numba.njit(**OPTIONS)

@@ -230,20 +230,19 @@ class PlanarJacobian(Jacobian):
 
     def pullback(self, r: Tensor, q: Tensor | None = None) -> tuple[Tensor, Tensor]:
         if self.compiled:
-            return self._pullback(self.compiled, r, q, True)
+            return self._compiled_pullback(r, q, by_z=True)
         a_bar = self._solve_adjoint(r, q)
         return self._theta_gradient(a_bar, r, q), torch.addmm(r, a_bar.T, self.w)
 
     def vjp(self, r: Tensor, q: Tensor | None = None) -> Tensor:
         if self.compiled:
-            return self._pullback(self.compiled, r, q, False)[0]
+            return self._compiled_pullback(r, q, by_z=False)[0]
         return self._theta_gradient(self._solve_adjoint(r, q), r, q)
 
-    def _pullback(
-        self, compiled: Products, r: Tensor, q: Tensor | None, by_z: bool
-    ) -> tuple[Tensor, Tensor]:
+    def _compiled_pullback(self, r: Tensor, q: Tensor | None, by_z: bool) -> tuple[Tensor, Tensor]:
+        assert self.compiled is not None
         start = None if q is None else self.log_det_slope * q
-        dw, du, db, r_z = compiled.pullback(r, start, by_z)
+        dw, du, db, r_z = self.compiled.pullback(r, start, by_z)
         return self._flat(dw, du, db, q), r_z
 
     def _solve_adjoint(self, r: Tensor, q: Tensor | None) -> Tensor:
