@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmarks import gpu, roofline
 from benchmarks import run as benchmark
 
 
@@ -64,3 +65,35 @@ def test_the_goals_are_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert not benchmark.missed(results)
     # Issue: time per step grows with exponent at most 1.05 in N; 0.85 to 1.0 seen
     assert results["step_planar_d30_K60_growth_in_N_vs_linear"]["ours"] <= 1.05
+
+
+def test_the_script_for_a_gpu_without_one() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("for machines without a GPU; with one, run the script")
+    assert gpu.main() == 0
+    assert gpu.same_numbers("cpu", (4, 6, 50)) == 0.0  # the same products twice
+    v = torch.ones(3)
+    assert torch.equal(gpu.recorded(lambda v: 2 * v, v)(v), 2 * v)
+
+
+def test_exponents_and_limits_of_known_times() -> None:
+    sizes = (100, 200, 400)
+    assert roofline.exponent(sizes, [3 * n**1.5 for n in sizes]) == pytest.approx(1.5, rel=1e-12)
+    # six products of K d and four of K²/2 multiplications and additions for each sample
+    assert roofline.operations(3, 5, 7) == 7 * (6 * 2 * 15 + 4 * 25)
+    call, count = roofline.matrix_products(3, 5, 7)
+    call()
+    assert count == 2 * 7 * (5 * 8 + 3 * 5 + 5 * 8)
+
+
+def test_a_missed_goal_is_named() -> None:
+    results = {
+        f"metric_product_d{d}_K{k}_N{n}_float32_vs_{peer}": {"ratio": 20.0}
+        for d, k, n in roofline.LIMITS
+        for peer in [*benchmark.GOALS, "limit"]
+    }
+    assert benchmark.missed(results) == []
+    name = "metric_product_d30_K120_N8000_float32_vs_limit"
+    results[name]["ratio"] = 0.4  # 2.5 times the limit, and twice is allowed
+    (line,) = benchmark.missed(results)
+    assert line.startswith(name)
