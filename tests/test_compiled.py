@@ -146,9 +146,7 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
     run(FORKED)
 
 
-HIDDEN = """
-import sys
-sys.modules["numba"] = None
+WITHOUT = """
 import torch
 from pwgf_core import Explicit, evolve, problem
 from pwgf_core.transforms import planar, recurrence
@@ -159,8 +157,19 @@ assert result.status == "completed", result.status
 """
 
 
-def test_everything_runs_without_numba() -> None:
-    run(HIDDEN)
+MISSING = 'import sys; sys.modules["numba"] = None'
+# What numba does where it may write compiled code nowhere.
+READ_ONLY = """
+import numba
+def njit(**options):
+    raise RuntimeError("cannot cache function: no locator available")
+numba.njit = njit
+"""
+
+
+@pytest.mark.parametrize("hide", [MISSING, READ_ONLY], ids=["missing", "without a cache"])
+def test_everything_runs_without_numba(hide: str) -> None:
+    run(hide + WITHOUT)
 
 
 def run(code: str) -> None:
