@@ -153,8 +153,9 @@ class PlanarJacobian(Jacobian):
 
     With L the strictly lower part of W Uᵀ, the activations solve a = W Z + b + L tanh(a), and
     every derivative is a few matrix products with the K × N numbers t and one `Recurrence`.
-    Columns are samples inside, rows are samples outside. Every product costs about
-    (6 K d + 3 K²) N multiplications and additions.
+    Columns are samples inside, rows are samples outside. A product with J or Jᵀ costs
+    (6 K d + 2 K²) N multiplications and additions where numba compiles it (`Products`), and
+    K² N more where not.
     """
 
     transform: Planar
