@@ -33,25 +33,27 @@ def _begin(t, start, y, scale, part, here):  # pyright: ignore
 def _push(a, lower, u, du, inputs, start, dx, n0, n1, lanes):  # pyright: ignore
     k = len(lower)
     e = len(inputs) - k
+    first, step = np.int64(0), np.int64(1)  # typed, or every literal is compiled anew
     t = inputs[e:]
     y, scale = np.empty((k, lanes), inputs.dtype), np.empty((k, lanes), inputs.dtype)
     for i in range(n0, n1, lanes):
         part, here = slice(i, min(i + lanes, n1)), slice(0, min(lanes, n1 - i))
         _begin(t, start, y, scale, part, here)
         for j in range(0, k, TILE):
-            add_product(a, j, e + j + TILE, inputs, part, y, here, 0, 1)
-        solve_rows(lower, scale, here, y, here, 0, 1)
+            add_product(a, j, e + j + TILE, inputs, part, y, here, first, step)
+        solve_rows(lower, scale, here, y, here, first, step)
         for j in range(len(dx)):
             dx[j, part] = 0
         for j in range(0, len(dx), TILE):
-            add_product(u, j, k, y, here, dx, part, 0, 1)
-            add_product(du, j, k, t, part, dx, part, 0, 1)
+            add_product(u, j, k, y, here, dx, part, first, step)
+            add_product(du, j, k, t, part, dx, part, first, step)
 
 
 @numba.njit(**OPTIONS)
 def _pull(u, lower, w, inputs, start, r, r_z, n0, n1, lanes):  # pyright: ignore
     k = len(lower)
     e = len(inputs) - k
+    first, step = np.int64(0), np.int64(1)  # typed, or every literal is compiled anew
     t = inputs[e:]
     y, scale = np.empty((k, lanes), inputs.dtype), np.empty((k, lanes), inputs.dtype)
     products = np.zeros((k, len(inputs)), inputs.dtype)
@@ -60,15 +62,15 @@ def _pull(u, lower, w, inputs, start, r, r_z, n0, n1, lanes):  # pyright: ignore
         part, here = slice(i, min(i + lanes, n1)), slice(0, min(lanes, n1 - i))
         _begin(t, start, y, scale, part, here)
         for j in range(0, k, TILE):
-            add_product(u, j, len(r), r, part, y, here, 0, 1)
-        solve_rows(lower, scale, here, y, here, k - 1, -1)
+            add_product(u, j, len(r), r, part, y, here, first, step)
+        solve_rows(lower, scale, here, y, here, np.int64(k - 1), -step)
         for j in range(0, k, TILE):
             add_sums(y, here, inputs, part, products, j, e + j + TILE)
             add_sums(t, part, r, part, by_u, j, len(r))
         for j in range(len(r_z)):
             r_z[j, part] = r[j, part]
         for j in range(0, len(r_z), TILE):
-            add_product(w, j, k, y, here, r_z, part, 0, 1)
+            add_product(w, j, k, y, here, r_z, part, first, step)
     return products, by_u
 
 
