@@ -40,7 +40,7 @@ pdf: $(BOOK_FILES) | chromium ## print the book: _build/book.pdf
 	@echo "The book: _build/book.pdf"
 
 bench: $(VENV)/.bench ## measure speed against other libraries
-	$(BIN)/python tests/benchmarks/run.py
+	PYTHONPATH=tests $(BIN)/python -m benchmarks.run
 
 assignments: $(VENV)/.assignments ## make the student versions: _build/assignments/*.zip
 	@$(BIN)/python book/tools/assignments.py release

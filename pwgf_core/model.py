@@ -13,6 +13,7 @@ from .distributed import expectation
 from .errors import check_count, check_points, check_real, check_type
 from .reference import Reference
 from .transforms.base import Jacobian, Transform
+from .transforms.chunks import freeze
 
 
 class Jumps(NamedTuple):
@@ -134,7 +135,7 @@ class PushForward:
         log ρ_θ(x) = log λ(z) − log|det DT_θ(z)|, and the score solves
         DTᵀ s = ∇_z (log λ − log|det DT|).
         """
-        jacobian = self.transform.jacobian(theta, z)
+        jacobian = freeze(self.transform, theta, z)
         return self.cloud_of(jacobian, z), jacobian
 
     def cloud_of(self, jacobian: Jacobian, z: Tensor) -> Cloud:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from benchmarks import gpu, roofline
 from benchmarks import run as benchmark
 
 
@@ -31,9 +32,9 @@ def test_another_product_is_noticed(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_minres_does_the_iterations_of_scipy() -> None:
     case = benchmark.Case(3, 6, 200, torch.float64)
-    ((name, result),) = benchmark.compare_minres(case, iterations=10, repeats=3).items()
-    assert name.endswith("_vs_scipy")
-    assert result["ratio"] > 0.2
+    results = benchmark.compare_minres(case, iterations=10, repeats=3)
+    (scipy,) = (e for name, e in results.items() if name.endswith("_vs_scipy"))
+    assert scipy["ratio"] > 0.2
 
 
 @pytest.mark.slow
@@ -52,12 +53,47 @@ def test_schemes_take_the_same_step_at_their_own_cost() -> None:
 
 
 @pytest.mark.slow
-def test_the_goal_is_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    pytest.importorskip("curvlinops", reason="install the extra [bench]")
+def test_the_goals_are_met(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for package in ("curvlinops", "jax", "numba"):
+        pytest.importorskip(package, reason="install the extra [bench]")
     path = tmp_path / "results" / "latest.json"
     monkeypatch.setattr(benchmark, "RESULTS", path)
     assert benchmark.main() == 0
     results = json.loads(path.read_text())
-    for peer in ("torch_func", "curvlinops"):
-        name = f"metric_product_{benchmark.CASES[0].name}_vs_{peer}"
-        assert results[name]["ratio"] >= benchmark.GOAL
+    for name, result in results.items():
+        assert result["ratio"] == pytest.approx(result["peer"] / result["ours"], rel=1e-12), name
+    assert not benchmark.missed(results)
+    # Issue: time per step grows with exponent at most 1.05 in N; 0.85 to 1.0 seen
+    assert results["step_planar_d30_K60_growth_in_N_vs_linear"]["ours"] <= 1.05
+
+
+def test_the_script_for_a_gpu_without_one() -> None:
+    if torch.cuda.is_available():
+        pytest.skip("for machines without a GPU; with one, run the script")
+    assert gpu.main() == 0
+    assert gpu.same_numbers("cpu", (4, 6, 50)) == 0.0  # the same products twice
+    v = torch.ones(3)
+    assert torch.equal(gpu.recorded(lambda v: 2 * v, v)(v), 2 * v)
+
+
+def test_exponents_and_limits_of_known_times() -> None:
+    sizes = (100, 200, 400)
+    assert roofline.exponent(sizes, [3 * n**1.5 for n in sizes]) == pytest.approx(1.5, rel=1e-12)
+    # six products of K d and four of K²/2 multiplications and additions for each sample
+    assert roofline.operations(3, 5, 7) == 7 * (6 * 2 * 15 + 4 * 25)
+    call, count = roofline.matrix_products(3, 5, 7)
+    call()
+    assert count == 2 * 7 * (5 * 8 + 3 * 5 + 5 * 8)
+
+
+def test_a_missed_goal_is_named() -> None:
+    results = {
+        f"metric_product_d{d}_K{k}_N{n}_float32_vs_{peer}": {"ratio": 20.0}
+        for d, k, n in roofline.LIMITS
+        for peer in [*benchmark.GOALS, "limit"]
+    }
+    assert benchmark.missed(results) == []
+    name = "metric_product_d30_K120_N8000_float32_vs_limit"
+    results[name]["ratio"] = 0.4  # 2.5 times the limit, and twice is allowed
+    (line,) = benchmark.missed(results)
+    assert line.startswith(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 import torch
-from cases import normal, relative_gap
+from cases import normal, random_theta, relative_gap
 from torch import Generator, Tensor
 from torch.func import jvp, vjp, vmap
 
@@ -83,3 +83,22 @@ def test_torch_func_reaches_through(generator: Generator) -> None:
     # round-off
     assert relative_gap(vmap(along)(dtheta), torch.einsum("nim,km->kni", rows, dtheta)) < 1e-13
     assert relative_gap(vmap(back)(r)[0], torch.einsum("nim,kni->km", rows, r)) < 1e-13
+
+
+def test_products_are_the_same_with_and_without_the_kept_matrix(
+    generator: Generator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    transform = NeuralODE(2, 5)
+    theta = random_theta(transform, generator)
+    z, r, v = normal(generator, 30, 2), normal(generator, 30, 2), normal(generator, len(theta))
+    kept = transform.jacobian(theta, z)
+    graph = kept.vjp(r)  # before the first product with J: from the graph
+    dx = kept.jvp(v)
+    monkeypatch.setattr("pwgf_core.transforms.base.DENSE", 30 * 2 * len(theta) - 1)
+    fresh = transform.jacobian(theta, z)
+    # rounding of sums of 30 numbers
+    assert relative_gap(dx, fresh.jvp(v)) < 1e-12
+    assert relative_gap(kept.vjp(r), fresh.vjp(r)) < 1e-12
+    assert relative_gap(kept.vjp(r), graph) < 1e-12
+    rows = torch.cat([rows for _, rows in kept.row_blocks()])
+    assert relative_gap(rows, fresh.rows()) < 1e-12

@@ -17,6 +17,7 @@ from .arguments import MAPS, PRODUCTS, wrap
 
 NEWTON_STEPS, HALVINGS = 50, 30
 BLOCK = 2**21  # numbers in a block of rows: 16 MB in double precision
+DENSE = 2**24  # numbers of a whole J that is kept for products: 128 MB in double precision
 
 
 class Kinks(NamedTuple):
@@ -64,6 +65,14 @@ class Transform(ABC):
         """Let the methods that a family writes for itself check what they are given."""
         super().__init_subclass__(**options)
         wrap(cls, MAPS)
+
+    @property
+    def footprint(self) -> int:
+        """About how many numbers its Jacobian keeps for a sample (see `transforms.chunks`).
+
+        By default those of a network of 8 layers whose weights are θ: 8 (d + m/d).
+        """
+        return 8 * (self.dim + self.n_params // self.dim)
 
     @abstractmethod
     def init(
@@ -118,6 +127,10 @@ class Jacobian:
 
     This class differentiates the transform's own `__call__` and `with_logdet` by `torch.func`:
     it serves any transform and is the slow twin of every fast path.
+
+    Between products it keeps the graph for Jᵀ; from the first product J dθ on it keeps J itself
+    where that has at most `DENSE` numbers, n d m. J costs about as much as d products with Jᵀ,
+    and who asks for J dθ is about to solve, with many. Beyond, memory would grow with n.
     """
 
     def __init_subclass__(cls, **options: Any) -> None:
@@ -151,8 +164,15 @@ class Jacobian:
     def jvp(self, dtheta: Tensor, dz: Tensor | None = None) -> Tensor:
         """J dθ (+ DT dz): shapes (m,) and (n, d) → (n, d)."""
         if dz is None:
+            if 0 < self.n * self.transform.dim * self.transform.n_params <= DENSE:
+                return (self._matrix @ dtheta).reshape(self.n, -1)
             return jvp(lambda p: self.transform(p, self.z), (self.theta,), (dtheta,))[1]
         return jvp(self.transform, (self.theta, self.z), (dtheta, dz))[1]
+
+    @cached_property
+    def _matrix(self) -> Tensor:
+        """J as a matrix, shape (n d, m)."""
+        return torch.cat([rows for _, rows in self.row_blocks()]).flatten(0, 1)
 
     @cached_property
     def _vjp(self) -> Callable[..., tuple[Tensor, Tensor]]:
@@ -171,6 +191,8 @@ class Jacobian:
 
     def vjp(self, r: Tensor, q: Tensor | None = None) -> Tensor:
         """Σ_n J_nᵀ r_n (+ q_n ∇_θ log|det|): shapes (n, d), (n,) → (m,)."""
+        if q is None and "_matrix" in self.__dict__:
+            return self._matrix.T @ r.reshape(-1)
         return self.pullback(r, q)[0]
 
     def rows(self) -> Tensor:
@@ -183,12 +205,16 @@ class Jacobian:
         The map is frozen at each block's points anew, so that memory does not grow with n.
         """
         size = max(1, BLOCK // (self.transform.dim * self.transform.n_params))
-        if size >= self.n:
+        kept = self.__dict__.get("_matrix")
+        if size >= self.n and kept is None:
             yield slice(0, self.n), self.rows()
             return
         for start in range(0, self.n, size):
             part = slice(start, min(start + size, self.n))
-            yield part, self.transform.jacobian(self.theta, self.z[part]).rows()
+            if kept is not None:
+                yield part, kept.unflatten(0, (self.n, -1))[part]
+            else:
+                yield part, self.transform.jacobian(self.theta, self.z[part]).rows()
 
     def score(self, score_z: Tensor) -> Tensor:
         """s = ∇ log ρ_θ at x = T_θ(z), from DTᵀ s = ∇ log λ(z) − ∇_z log|det DT_θ(z)|.

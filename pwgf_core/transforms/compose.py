@@ -48,6 +48,10 @@ class Compose(Transform):
     ) -> Tensor:
         return torch.cat([p.init(generator, dtype, device) for p in self.parts])
 
+    @property
+    def footprint(self) -> int:
+        return sum(p.footprint for p in self.parts)
+
     def split(self, theta: Tensor) -> tuple[Tensor, ...]:
         """θ → the parameters of each part."""
         return theta.split([p.n_params for p in self.parts])
@@ -109,6 +113,13 @@ class ComposeJacobian(Jacobian):
             grad, r = j.pullback(r, q)
             grads.append(grad)
         return torch.cat(grads), r
+
+    def vjp(self, r: Tensor, q: Tensor | None = None) -> Tensor:
+        grads = []
+        for j in reversed(self.chain[1:]):
+            grad, r = j.pullback(r, q)
+            grads.append(grad)
+        return torch.cat([*grads, self.chain[0].vjp(r, q)])  # nobody asks for the cotangent of z
 
     def score(self, score_z: Tensor) -> Tensor:
         for j in self.chain:

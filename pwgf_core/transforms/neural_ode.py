@@ -63,6 +63,11 @@ class NeuralODE(Transform):
         zeros = w.new_zeros(sum(self.sizes[:3]))
         return torch.cat([zeros, w.reshape(-1), by_time, b]).to(device, dtype)
 
+    @property
+    def footprint(self) -> int:
+        """Four stages a step, about three numbers for each hidden unit and coordinate."""
+        return 12 * self.steps * (self.width + self.dim)
+
     def split(self, theta: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor, Tensor, Tensor]:
         """θ → B (d, d), c (d,), U (d, K), W (K, d), w (K,), b (K,)."""
         d, k = self.dim, self.width

@@ -5,6 +5,11 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+try:
+    from . import compiled
+except (ImportError, RuntimeError):  # numba is optional: the same numbers take longer
+    compiled = None
+
 BLOCK = 4  # rows solved elementwise between two matrix products; 4 to 8 measured best
 
 
@@ -12,14 +17,25 @@ class Recurrence:
     """Solves y_k = s_k ⊙ (c_k + Σ_{j<k} L_kj y_j), k = 1 … K, for rows y_k of N samples.
 
     L is strictly lower triangular (K, K), s the scale (K, N). With `reverse`, the sum runs over
-    j > k with L_jk instead: the adjoint order. Blocks of rows are coupled by one matrix product,
-    the few rows of a block elementwise.
+    j > k with L_jk instead: the adjoint order. On a processor with numba the loop is compiled.
+    Elsewhere, blocks of rows are coupled by one matrix product, the few rows of a block solved
+    elementwise.
     """
 
     def __init__(self, lower: Tensor, scale: Tensor, reverse: bool = False) -> None:
-        n_rows = len(scale)
-        matrix = lower.T.contiguous() if reverse else lower
-        self.work = work = torch.empty_like(scale)
+        self.scale, self.reverse = scale, reverse
+        self.work = torch.empty_like(scale)
+        self.compiled = (
+            compiled is not None and scale.device.type == "cpu" and scale.dtype in compiled.DTYPES
+        )
+        if self.compiled:
+            self.matrix = (lower.T.flip(0, 1) if reverse else lower).contiguous()
+        else:
+            self._plan(lower.T.contiguous() if reverse else lower)
+
+    def _plan(self, matrix: Tensor) -> None:
+        """Lists the operations on views of `work` once, for many solves."""
+        work, scale, reverse, n_rows = self.work, self.scale, self.reverse, len(self.scale)
         self.plan = []
         starts = range(0, n_rows, BLOCK)
         for i in reversed(starts) if reverse else starts:
@@ -33,6 +49,9 @@ class Recurrence:
 
     def solve(self) -> Tensor:
         """Overwrites c, which the caller has put into `work`, by y and returns it."""
+        if self.compiled and compiled:
+            compiled.solve(self.matrix, self.scale, self.work, self.reverse)
+            return self.work
         for k, (block, coupling, done, scale, rows) in enumerate(self.plan):
             if k:
                 block.addmm_(coupling, done)
