@@ -20,12 +20,13 @@ from torch import Generator, Tensor
 from tqdm.std import tqdm
 
 from .errors import NumericalError, check_choice, check_count, check_positive
+from .growth import Growth, grow, grown
 from .linalg import Solution, Status
 from .reference import SAMPLINGS
 from .state import Info, Problem, State
 
 BAR = "{l_bar}{bar}| t = {n:.3g} of {total:.3g} [{elapsed}<{remaining}{postfix}]"
-NAMES = ("times", "settings", "history", "status", "message", "seconds", "e0")  # JSON of a run
+NAMES = ("times", "settings", "history", "status", "message", "seconds", "e0", "growths")  # JSON
 
 
 class Scheme(Protocol):
@@ -47,7 +48,10 @@ class Trajectory:
     entry per step, and the time `t` before the step. `status` is `completed`, `interrupted` or
     `failed`, `message` says why; `state` is the last good state, from which `evolve` resumes;
     `seconds` is the time spent in the steps; `e0` is the problem's E0, the distance of ρ_θ0 to the
-    initial data, empty in files that are older than this entry.
+    initial data, empty in files that are older than this entry. Where the map has grown, `growths`
+    holds the reports of `grow`, and all θ, also those of earlier times, are those of the last
+    family: inserted layers are the identity before they move, so that every ρ_θ is what it was.
+    `grown(problem, run.growths, run.thetas[0])` is the problem with that family.
     """
 
     times: list[float]
@@ -59,6 +63,7 @@ class Trajectory:
     message: str = ""
     seconds: float = 0.0
     e0: dict[str, Any] = field(default_factory=dict)
+    growths: list[dict[str, Any]] = field(default_factory=list)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write one safetensors file: tensors, and the rest as JSON in its header; no pickle."""
@@ -98,9 +103,15 @@ class Trajectory:
         return cls(thetas=list(tensors["thetas"]), state=state, **kept)
 
 
-def step_generator(seed: int, step: int, device: torch.device | str = "cpu") -> Generator:
-    """The generator of a step's sample: it depends on (seed, step) only, so runs can resume."""
-    word = int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
+def step_generator(
+    seed: int, step: int, device: torch.device | str = "cpu", stream: int | None = None
+) -> Generator:
+    """The generator of a step's sample: it depends on (seed, step) only, so runs can resume.
+
+    Another `stream` gives numbers for another purpose at the same step.
+    """
+    words = [seed, step] if stream is None else [seed, step, stream]
+    word = int(np.random.SeedSequence(words).generate_state(1)[0])
     return Generator(device).manual_seed(word)
 
 
@@ -118,6 +129,7 @@ def evolve(
     checkpoint: str | os.PathLike[str] | None = None,
     checkpoint_every: int = 100,
     resume: Trajectory | None = None,
+    growth: Growth | None = None,
 ) -> Trajectory:
     """Run `scheme` on `problem` from t = 0 to `t_end` and record θ at `record` equal intervals.
 
@@ -125,7 +137,8 @@ def evolve(
     size at most `scheme.h` that meets every recorded time. `callback(state, info)` is called after
     each step; returning False stops the run. `checkpoint` names a file that is rewritten every
     `checkpoint_every` steps and at the end; a loaded `Trajectory` given as `resume` goes on where
-    it stopped, to the same result as an unbroken run.
+    it stopped, to the same result as an unbroken run. With `growth` the map is enlarged on the way
+    where its tangent space misses too much of the velocity; `problem` stays that of the start.
 
     Ctrl-C and numerical failure end the run without losing it: `Trajectory.status` says
     `interrupted` or `failed` and the last good state is recorded. A failure also warns.
@@ -160,17 +173,20 @@ def evolve(
         "record": record,
         "dtype": str(problem.theta0.dtype).removeprefix("torch."),
     }
+    if growth is not None:
+        settings["growth"] = repr(growth)
     if resume is None:
         state = State(problem.theta0)
         run = Trajectory([0.0], [state.theta], state, settings, e0=problem.e0)
     else:
-        differ = [k for k, v in settings.items() if resume.settings.get(k) != v]
+        names = [*settings, *(["growth"] if "growth" in resume.settings else [])]
+        differ = [k for k in dict.fromkeys(names) if resume.settings.get(k) != settings.get(k)]
         if differ:
             raise ValueError(
                 "cannot resume: the stored run has "
                 + ", ".join(f"{k}={resume.settings.get(k)!r}" for k in differ)
                 + " instead of "
-                + ", ".join(f"{k}={settings[k]!r}" for k in differ)
+                + ", ".join(f"{k}={settings.get(k)!r}" for k in differ)
             )
         full = 1 + sum(t <= resume.state.t for t in targets)  # not the state where the run stopped
         run = replace(
@@ -182,6 +198,7 @@ def evolve(
             history={k: list(v) for k, v in resume.history.items()},
             e0=resume.e0 or problem.e0,
         )
+        problem = grown(problem, run.growths, run.thetas[0]) if run.growths else problem
     device = problem.theta0.device
     bar = tqdm(total=t_end, disable=not progress, desc=problem.name, bar_format=BAR)
     start, before = time.perf_counter(), run.seconds
@@ -194,6 +211,8 @@ def evolve(
     try:
         for target in targets:
             while run.state.t < target:
+                if growth is not None and growth.due(run.state.step):
+                    problem, run = _grow(problem, run, growth, seed)
                 state = run.state
                 generator = step_generator(seed, state.step, device)
                 z = problem.model.reference.draw(samples, generator, problem.theta0.dtype, sampling)
@@ -224,6 +243,22 @@ def evolve(
     if run.status == "failed":
         warnings.warn(f"the run stopped {run.message}", RuntimeWarning, stacklevel=2)
     return run
+
+
+def _grow(
+    problem: Problem, run: Trajectory, growth: Growth, seed: int
+) -> tuple[Problem, Trajectory]:
+    """Problem and run in the family after the growth at this step, if there is one."""
+    state = run.state
+    if run.growths and run.growths[-1]["step"] == state.step:  # an interrupt came after it
+        return problem, run
+    generator = step_generator(seed, state.step, state.theta.device, stream=1)
+    found = grow(problem, state, growth, generator)
+    if found is None:
+        return problem, run
+    thetas = [found.insertion.embed(theta) for theta in run.thetas]
+    growths = [*run.growths, found.report]
+    return found.problem, replace(run, state=found.state, thetas=thetas, growths=growths)
 
 
 def _check_descent(run: Trajectory, info: Info) -> None:
