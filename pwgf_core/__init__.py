@@ -5,11 +5,13 @@ One step of a flow: z ~ λ, x = T_θ(z), velocity v(x) = −∇δF/δρ, metric 
 
 from .checks import CheckError, check_gradient, check_jacobian
 from .diagnostics import (
+    Certificate,
     ChiSquare,
     DiscreteW2,
     Dissipation,
     Misfits,
     cell_masses,
+    certificate,
     chi_square,
     convergence_order,
     discrete_w2,
@@ -47,6 +49,7 @@ from .exact import (
     OrnsteinUhlenbeck,
     PorousMedium1D,
     ProjectedGaussian,
+    RadialBlocks,
     Separable,
     gaussian_action,
     gaussian_geodesic,
@@ -61,6 +64,7 @@ from .exact import (
 )
 from .flow import Trajectory, evolve, step_generator
 from .gradient_fields import GradientFields
+from .growth import Growth, grown, prune
 from .initial import InitialFit, fit_initial
 from .krylov import Solution, Status, least_norm, minres
 from .linalg import Dense, Dual, Minres
@@ -101,6 +105,7 @@ __all__ = [
     "BiLevel",
     "BiLevelNetwork",
     "Bumps",
+    "Certificate",
     "CheckError",
     "ChiSquare",
     "Cloud",
@@ -121,6 +126,7 @@ __all__ = [
     "Gaussian",
     "GaussianSolution",
     "GradientFields",
+    "Growth",
     "ImplicitRelaxed",
     "Info",
     "InitialFit",
@@ -143,6 +149,7 @@ __all__ = [
     "ProjectedGaussian",
     "PushForward",
     "QuarticInteraction",
+    "RadialBlocks",
     "Reference",
     "Relaxed",
     "RelaxedMetric",
@@ -160,6 +167,7 @@ __all__ = [
     "Wasserstein",
     "WassersteinMetric",
     "cell_masses",
+    "certificate",
     "check_gradient",
     "check_jacobian",
     "chi_square",
@@ -182,6 +190,7 @@ __all__ = [
     "gaussian_speed",
     "gaussian_w2",
     "gradient_part",
+    "grown",
     "growth_bound",
     "growth_bound_along",
     "kl",
@@ -195,6 +204,7 @@ __all__ = [
     "optimal_matrix",
     "particle_flow",
     "problem",
+    "prune",
     "residual_along",
     "sample_noise",
     "sliced_w2",

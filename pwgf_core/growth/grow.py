@@ -155,9 +155,7 @@ def _search(
         w, b = ascend(y[0], r[0], *start, growth.steps)
         w = growth.scale * w
         taken = sum(map(len, chosen_b))
-        w, b, r[1], basis[1] = pursue(
-            y[1], r[1], basis[1], w, b, profile, limit - taken, least
-        )
+        w, b, r[1], basis[1] = pursue(y[1], r[1], basis[1], w, b, profile, limit - taken, least)
         if not len(b):
             break
         chosen_w.append(w)
@@ -184,8 +182,8 @@ def _projected(
 def grown(problem: Problem, growths: Sequence[Mapping[str, Any]], theta: Tensor) -> Problem:
     """The problem with the family that a run had after `growths`, starting from θ in that family.
 
-    `growths` are the reports of the run, `theta` its first θ: `grown(p, run.growths, run.thetas[0])`
-    is the problem to evaluate a run with that began with p.
+    `growths` are the reports of the run, `theta` its first θ: a run that began with p is evaluated
+    with `grown(p, run.growths, run.thetas[0])`, which is p itself where nothing has grown.
 
     Raises `ValueError` for a θ of another size.
     """
