@@ -17,7 +17,9 @@ from pwgf_core import (
     Affine,
     Compose,
     Dense,
+    Entropy,
     Explicit,
+    FokkerPlanck1D,
     Gaussian,
     Growth,
     Jacobian,
@@ -27,6 +29,7 @@ from pwgf_core import (
     RadialBlocks,
     RelaxedMetric,
     Residual,
+    Separable,
     State,
     Trajectory,
     Transform,
@@ -41,7 +44,7 @@ from pwgf_core import (
 )
 from pwgf_core.growth import ascend, gains, grow, insert, layer_costs, pursue, units
 from pwgf_core.problems import gaussian_mixture, mixture_target, shells_10d
-from pwgf_core.problems.styblinski_tang import random_rotation
+from pwgf_core.problems.styblinski_tang import random_rotation, rotated_wells, well
 
 GROWABLE: list[tuple[Transform, str]] = [
     (Affine(3), "planar"),
@@ -161,22 +164,33 @@ def test_ascent_finds_the_axes_of_a_separable_field() -> None:
     assert float(left.square().sum() / r.square().sum()) < 0.1
 
 
-AFFINE: Problem = replace(
-    problem("double_well_2d", transform="affine"), samples=500, method="midpoint", t_end=0.4
+TURN = random_rotation(2, 1)
+LAW = FokkerPlanck1D(well, lambda x: torch.exp(-(x**2) / 2), (-10, 10), 1000, dt=0.01)
+# V″ ≥ −0.64: two wells in each of two unknown directions
+AFFINE = Problem(
+    PushForward(Gaussian(2), Affine(2)),
+    rotated_wells(TURN) + Entropy(),
+    Affine(2).init(Generator()),
+    t_end=0.8,
+    samples=500,
+    sampling="matched",
+    exact=Separable([LAW, LAW], TURN),
+    name="wells_2d",
 )
 GROWTH = Growth(layers=8, block=4, tol=1e-3, every=2, samples=1000, starts=16, steps=30)
 
 
 def run(growth: Growth | None = GROWTH, start: Problem = AFFINE, **settings: object) -> Trajectory:
     options = {"record": 4, "seed": 1, "progress": False, **settings}
-    return evolve(start, Explicit(0.025), growth=growth, **options)  # type: ignore[arg-type]
+    return evolve(start, Explicit(0.05), growth=growth, **options)  # type: ignore[arg-type]
 
 
 def test_a_run_grows_and_its_record_has_one_size() -> None:
     found, plain = run(), run(None)
     assert found.status == "completed"
-    assert [g["layers"] for g in found.growths] == [4, 4]
-    assert found.growths[0]["step"] == 0
+    assert sum(g["layers"] for g in found.growths) == 8
+    assert [g["step"] for g in found.growths][:1] == [0]
+    assert len(found.growths) > 1
     larger = grown(AFFINE, found.growths, found.thetas[0])
     assert larger.model.transform.n_params == 6 + 5 * 8
     assert {len(theta) for theta in found.thetas} == {46}
@@ -184,7 +198,7 @@ def test_a_run_grows_and_its_record_has_one_size() -> None:
     again = larger.model.cloud(larger.theta0, start.z)
     assert relative_gap(again.x, start.x) < 1e-14
     errors, coarse = evaluate(larger, found, 8192), evaluate(AFFINE, plain, 8192)
-    # an affine map keeps the law Gaussian, the exact one has two modes
+    # an affine map keeps the law Gaussian
     assert errors.errors["marginal_w2"][-1] < 0.5 * coarse.errors["marginal_w2"][-1]
 
 
@@ -225,7 +239,7 @@ def test_a_resumed_run_grows_as_an_unbroken_one(steps: int, tmp_path: Path) -> N
     assert again.growths == whole.growths
     with pytest.raises(ValueError, match="cannot resume: the stored run has growth="):
         run(None, resume=loaded)
-    with pytest.raises(ValueError, match="growth=None instead of growth='Growth"):
+    with pytest.raises(ValueError, match=r"growth=None instead of growth=.Growth\("):
         run(resume=run(None, callback=stop_after(1)))
 
 
@@ -265,8 +279,8 @@ def test_the_residual_on_a_fresh_sample_falls(family: str) -> None:
         assert found is not None
         start, state = found.problem, found.state
         values.append(fresh_misfit(start, state.theta, 10))
-        # the search neglects what (w, b) of the old layers could do: it predicts from above
-        assert values[-1] < 1.2 * found.report["predicted"]
+        # averages of sixth powers over 1000 points here and 4096 there
+        assert 0.5 < values[-1] / found.report["predicted"] < 2
     # rises by sampling are of order m/n = 1 %
     assert all(b < 1.01 * a for a, b in pairwise(values))
     assert values[-1] < 0.2 * values[0]
@@ -321,13 +335,11 @@ def test_a_bound_of_zero_removes_nothing_that_matters() -> None:
 
 
 def test_the_certificate_holds_and_growth_lowers_it() -> None:
-    # V = (x₁² − 1)² + x₂²/2: λ = −4. Started near the target's spread, for a short time.
-    growth = replace(GROWTH, layers=12, block=12)
-    found, plain = run(growth, record=16, t_end=0.2), run(None, record=16, t_end=0.2)
+    found, plain = run(record=16), run(None, record=16)
     z = Gaussian(2).draw(4096, Generator().manual_seed(5), sampling="matched")
     larger = grown(AFFINE, found.growths, found.thetas[0])
-    bound = certificate(larger, found.times, found.thetas, z, lam=-4.0)
-    coarse = certificate(AFFINE, plain.times, plain.thetas, z, lam=-4.0)
+    bound = certificate(larger, found.times, found.thetas, z, lam=-0.64)
+    coarse = certificate(AFFINE, plain.times, plain.thetas, z, lam=-0.64)
     errors = evaluate(larger, found, 16384).errors["marginal_w2_max"]
     assert bound.times == found.times
     # at t = 0 the sample's own distance, 0.005, is all there is
@@ -369,15 +381,15 @@ def test_maps_that_cannot_grow_are_named(transform: Transform, family: str) -> N
 
 def test_radial_blocks_of_a_quadratic_potential_scale() -> None:
     # V = 2|x|²: N(0, s² I) with s² = 1/4 + 3/4 e^{−8t}, and the flow is z ↦ s z
-    flow = RadialBlocks([lambda r: 2 * r * r] * 2, [3, 5], random_rotation(8, 0), cells=2000)
-    z = normal(Generator().manual_seed(0), 500, 8)
+    flow = RadialBlocks([lambda r: 2 * r * r] * 2, [6, 5], random_rotation(11, 0), cells=2000)
+    z = normal(Generator().manual_seed(0), 500, 11)
     for t in (0.1, 0.5):
         s = math.sqrt(0.25 + 0.75 * math.exp(-8 * t))
         # constant density in cells of 0.005
         assert float((flow.map(z, t) - s * z).abs().max()) < 0.01
-        energy = 8 * (2 * s * s - math.log(s) - 0.5 * math.log(2 * math.pi * math.e))
+        energy = 11 * (2 * s * s - math.log(s) - 0.5 * math.log(2 * math.pi * math.e))
         assert flow.energy(t) == pytest.approx(energy, abs=2e-3)
-    with pytest.raises(ValueError, match="at least 3 coordinates, got"):
+    with pytest.raises(ValueError, match="at least 5 coordinates, got"):
         RadialBlocks([lambda r: r], [2])
 
 
@@ -400,7 +412,7 @@ def test_a_mixture_is_normalised_and_is_the_minimum() -> None:
     law = mixture_target(2, 3)
     assert law.centres.shape == (5, 2)
     assert float(law.centres.abs().max()) <= 5
-    axis = torch.linspace(-11, 11, 441).double()
+    axis = torch.linspace(-11, 11, 441, dtype=torch.float64)
     grid = torch.cartesian_prod(axis, axis)
     # the trapezoidal rule is exact to round-off for analytic functions that vanish at the ends
     assert float(law.log_prob(grid).exp().sum()) * 0.05**2 == pytest.approx(1.0, abs=1e-8)
@@ -410,11 +422,10 @@ def test_a_mixture_is_normalised_and_is_the_minimum() -> None:
     start = gaussian_mixture("affine", dim=2, draw=3)
     cloud = evaluation_cloud(start, start.theta0, 16384)
     value = float(start.energy.value(cloud))
-    # KL(N(0, 16 I) ‖ mixture) by quadrature
-    log_p = -0.5 * grid.square().sum(1) / 16 - math.log(32 * math.pi)
-    inside = float(((log_p.exp()) * (log_p - law.log_prob(grid))).sum()) * 0.05**2
-    assert value > 0
-    assert value == pytest.approx(inside, rel=0.1)  # the grid cuts the tails of N(0, 16 I)
+    # KL(N(0, 16 I) ‖ mixture) by quadrature out to 5.5 standard deviations
+    log_p = -0.5 * (2 * grid).square().sum(1) / 16 - math.log(32 * math.pi)
+    exact = float((log_p.exp() * (log_p - law.log_prob(2 * grid))).sum()) * 0.1**2
+    assert value == pytest.approx(exact, rel=0.01)  # a Sobol error
 
 
 @pytest.mark.slow

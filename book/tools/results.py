@@ -151,8 +151,14 @@ def mixture_case(dim: int, draw: int, layers: int, grow: bool, n: int = 20000) -
     y = target.sample(n, Generator().manual_seed(draw + 1))
     there = kl(cloud.x, cloud.log_rho, target.log_prob)
     back = kl(y, target.log_prob, lambda x: end.model.log_prob(theta, x))
-    figures = {"status": run.status, "layers": sum(g["layers"] for g in run.growths) or layers}
-    return figures | {"kl": there, "kl_back": back, "symmetric_kl": there + back, "seconds": run.seconds}
+    return {
+        "status": run.status,
+        "layers": sum(g["layers"] for g in run.growths) if grow else layers,
+        "kl": there,
+        "kl_back": back,
+        "symmetric_kl": there + back,
+        "seconds": run.seconds,
+    }
 
 
 SWEEPS = {

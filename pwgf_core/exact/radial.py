@@ -1,4 +1,4 @@
-"""Fokker–Planck equations with radial potentials in blocks of coordinates, by flows of the radii."""
+"""Fokker–Planck equations with potentials that are radial in blocks of coordinates."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from .fokker_planck_1d import FokkerPlanck1D
 
 
 class RadialBlocks:
-    """∂_tρ = ∇·(ρ∇V) + Δρ from N(0, I), V(x) = Σ_k U_k(|y_k|), (y_1, …) = Qx in blocks of n_k > 2.
+    """∂_tρ = ∇·(ρ∇V) + Δρ from N(0, I), V(x) = Σ_k U_k(|y_k|), (y_1, …) = Qx in blocks of n_k > 4.
 
     ρ_t is a product of radial laws, and the radius r of a block of n coordinates follows a
     Fokker–Planck equation on the half line with the potential U(r) − (n − 1) log r: finite volumes
     in one dimension. As v is radial, the exact flow of z is y_k ↦ y_k R_t(|y_k|)/|y_k| with the
     monotone R_t from the law of |y_k| at 0 to that at t. `sizes` sum to d, `rotation` is Q.
 
-    Raises `ValueError` for a size below 3, where the law of r does not vanish at 0 fast enough, for
+    Raises `ValueError` for a size below 5, where the law of r does not vanish at 0 fast enough, for
     as many potentials as sizes not given, or a rotation of another shape.
 
     >>> flow = RadialBlocks([lambda r: r * r / 2], [6], cells=1000)  # in equilibrium: N(0, I)
@@ -38,9 +38,9 @@ class RadialBlocks:
         end: float = 10.0,
         cells: int = 4000,
     ) -> None:
-        if len(potentials) != len(sizes) or min(sizes, default=0) < 3:
+        if len(potentials) != len(sizes) or min(sizes, default=0) < 5:
             raise ValueError(
-                "sizes must give every potential a block of at least 3 coordinates, got "
+                "sizes must give every potential a block of at least 5 coordinates, got "
                 f"{list(sizes)} for {len(potentials)} potentials"
             )
         d = sum(sizes)

@@ -42,11 +42,11 @@ def insert(transform: Transform, w: Tensor, b: Tensor, family: str = "planar") -
     """Insert n layers or hidden units with rows w (n, d), biases b (n,) and u = 0.
 
     A `Planar` flow gets them after its last layer, a `Residual` network beside its hidden units. An
-    `Affine` map A becomes A ∘ planar or, with `family="residual"`, the network A z + c + U σ(Wz + b)
-    with tanh. In a `Compose` the part that is applied first grows.
+    `Affine` map A becomes A ∘ planar or, with `family="residual"`, a network with tanh and the
+    affine part A. In a `Compose` the part that is applied first grows.
 
-    Raises `ValueError` for other maps, for networks with relu, for shapes that disagree, an unknown family, and for a
-    network from an affine map whose matrix is not full.
+    Raises `ValueError` for other maps, for networks with relu, for shapes that disagree, an unknown
+    family, and for a network from an affine map whose matrix is not full.
 
     >>> inserted = insert(Affine(2), torch.eye(2), torch.zeros(2))
     >>> inserted.transform, inserted.embed(torch.ones(6)).shape
