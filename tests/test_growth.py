@@ -288,14 +288,15 @@ def test_the_residual_on_a_fresh_sample_falls(family: str) -> None:
 
 def test_pruning_merges_equal_layers() -> None:
     generator = Generator().manual_seed(0)
-    transform = Compose(Affine(2), Planar(2, 3))
+    planar = Planar(2, 3)
+    transform = Compose(Affine(2), planar)
     theta = random_theta(transform, generator)
-    w, u, b = transform.parts[1].split(theta[6:])
-    # a copy of the last layer, of half its u, and one with u = 0
+    w, _, b = planar.split(theta[6:])
+    # nearly a copy of the last layer, with little of its u, and one with u = 0
     inserted = insert(transform, torch.stack([w[2], w[0]]), torch.stack([b[2], b[0]]))
     larger, p = inserted.transform, inserted.embed(theta)
     model = PushForward(Gaussian(2), larger)
-    head, (w, u, b) = p[:6], larger.parts[1].split(p[6:])  # type: ignore[attr-defined]
+    head, (w, u, b) = p[:6], Planar(2, 5).split(p[6:])
     u = torch.stack([u[0], u[1], u[2], 0.02 * u[2], u[4]])
     p = torch.cat([head, w.reshape(-1), u.reshape(-1), b])
     costs, _ = layer_costs(model, p, Gaussian(2).draw(1000, generator))

@@ -99,19 +99,19 @@ def growth() -> Rows:
     """Maps that grow from an affine one, beside fixed ones of the same size."""
 
     def row(
-        name: str, grow: dict[str, Any] | None = None, seed: int = 0, record: int = 6, **other: Any
+        name: str, growth: dict[str, Any] | None = None, *, seed: int = 0, **other: Any
     ) -> dict[str, Any]:
-        start = {"transform": "affine"} if grow else {}
+        start = {"transform": "affine"} if growth else {}
         row = {
             "problem": {"name": name, "seed": seed} | start | other,
-            "run": {"seed": seed, "record": record},
+            "run": {"seed": seed, "record": 6},
         }
-        return row | ({"growth": grow} if grow else {})
+        return row | ({"growth": growth} if growth else {})
 
     rows: Rows = {}
     wells, shells, ring = "styblinski_tang_30d", "shells_10d", "aggregation_2d"
     for seed in (0, 1, 2):
-        turn = {"seed": seed, "rotate": seed + 1}
+        turn: dict[str, Any] = {"seed": seed, "rotate": seed + 1}
         rows[f"30-D, grown, seed {seed}"] = row(wells, {"layers": 120, "biases": 4}, **turn)
         rows[f"30-D, own frame, seed {seed}"] = row(wells, layers=120, frame="own", **turn)
         rows[f"30-D, random frame, seed {seed}"] = row(wells, layers=120, frame="random", **turn)
