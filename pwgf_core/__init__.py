@@ -7,12 +7,14 @@ __version__ = "0.1.0"
 
 from .checks import CheckError, check_gradient, check_jacobian
 from .diagnostics import (
+    Certificate,
     ChiSquare,
     DiscreteW2,
     Dissipation,
     Machine,
     Misfits,
     cell_masses,
+    certificate,
     chi_square,
     convergence_order,
     discrete_w2,
@@ -50,6 +52,7 @@ from .exact import (
     OrnsteinUhlenbeck,
     PorousMedium1D,
     ProjectedGaussian,
+    RadialBlocks,
     Separable,
     gaussian_action,
     gaussian_geodesic,
@@ -64,6 +67,7 @@ from .exact import (
 )
 from .flow import evolve, step_generator
 from .gradient_fields import GradientFields
+from .growth import Growth, grown, prune
 from .initial import InitialFit, fit_initial
 from .krylov import Solution, Status, least_norm, minres
 from .linalg import Dense, Dual, Minres
@@ -103,6 +107,7 @@ __all__ = [
     "BiLevel",
     "BiLevelNetwork",
     "Bumps",
+    "Certificate",
     "CheckError",
     "ChiSquare",
     "Cloud",
@@ -123,6 +128,7 @@ __all__ = [
     "Gaussian",
     "GaussianSolution",
     "GradientFields",
+    "Growth",
     "ImplicitRelaxed",
     "Info",
     "InitialFit",
@@ -146,6 +152,7 @@ __all__ = [
     "ProjectedGaussian",
     "PushForward",
     "QuarticInteraction",
+    "RadialBlocks",
     "Reference",
     "Relaxed",
     "RelaxedMetric",
@@ -163,6 +170,7 @@ __all__ = [
     "Wasserstein",
     "WassersteinMetric",
     "cell_masses",
+    "certificate",
     "check_gradient",
     "check_jacobian",
     "chi_square",
@@ -185,6 +193,7 @@ __all__ = [
     "gaussian_speed",
     "gaussian_w2",
     "gradient_part",
+    "grown",
     "growth_bound",
     "growth_bound_along",
     "kl",
@@ -198,6 +207,7 @@ __all__ = [
     "optimal_matrix",
     "particle_flow",
     "problem",
+    "prune",
     "residual_along",
     "sample_noise",
     "sliced_w2",

@@ -27,6 +27,7 @@ from .errors import (
     check_positive,
     check_type,
 )
+from .growth import Growth, grow, grown
 from .limits import check_run
 from .reference import SAMPLINGS
 from .state import Info, Problem, State
@@ -35,13 +36,21 @@ from .trajectory import Trajectory
 BAR = "{l_bar}{bar}| t = {n:.3g} of {total:.3g} [{elapsed}<{remaining}{postfix}]"
 
 
-def step_generator(seed: int, step: int, device: torch.device | str = "cpu") -> Generator:
-    """The generator of a step's sample: it depends on (seed, step) only, so runs can resume."""
+def step_generator(
+    seed: int, step: int, device: torch.device | str = "cpu", stream: int | None = None
+) -> Generator:
+    """The generator of a step's sample: it depends on (seed, step) only, so runs can resume.
+
+    Another `stream` gives numbers for another purpose at the same step.
+    """
     check_count("seed", seed, 0)
     check_count("step", step, 0)
     if not isinstance(device, torch.device):  # else it is that of a tensor
         check_device("device", device)
-    word = int(np.random.SeedSequence([seed, step]).generate_state(1)[0])
+    if stream is not None:
+        check_count("stream", stream, 0)
+    words = [seed, step] if stream is None else [seed, step, stream]
+    word = int(np.random.SeedSequence(words).generate_state(1)[0])
     return Generator(device).manual_seed(word)
 
 
@@ -60,12 +69,14 @@ def evolve(
     checkpoint_every: int = 100,
     resume: Trajectory | None = None,
     retries: int = 0,
+    growth: Growth | None = None,
 ) -> Trajectory:
     """Run `scheme` on `problem` from t = 0 to `t_end` and record θ at `record` equal intervals.
 
     Each step draws a fresh sample from λ. Schemes of a fixed step take equal steps, of the largest
     size at most `scheme.h` that meets every recorded time. `callback(state, info)` is called after
-    each step; returning False stops the run.
+    each step; returning False stops the run. With `growth` the map is enlarged on the way where
+    its tangent space misses too much of the velocity; `problem` stays that of the start.
 
     `checkpoint` names a file that is rewritten every `checkpoint_every` steps and at the end. A
     loaded `Trajectory` given as `resume` goes on where it stopped, to the same bits as an unbroken
@@ -115,6 +126,10 @@ def evolve(
     solver = getattr(scheme, "solver", None) or problem.solver
     check_run(problem, scheme.h, t_end, samples, record, solver)
     check_count("retries", retries, 0)
+    if growth is not None:
+        check_type("growth", growth, Growth)
+        if processes.size > 1:
+            raise ValueError(f"growth needs one process, got {processes.size}")
     if retries > MOST_RETRIES:
         raise ValueError(f"retries must be at most {MOST_RETRIES}, got {retries}")
     targets = [t_end * i / record for i in range(1, record)] + [t_end]
@@ -132,10 +147,14 @@ def evolve(
         "dtype": str(problem.theta0.dtype).removeprefix("torch."),
         "version": __version__,
     }
+    if growth is not None:
+        settings["growth"] = repr(growth)
     if resume is None:
         state = State(problem.theta0)
         run = Trajectory([0.0], [state.theta], state, settings, e0=problem.e0)
     else:
+        if growth is not None or resume.growths:
+            problem = grown(problem, resume.growths, resume.thetas[0])
         run = _continued(resume, problem, settings, targets)
         if resume.status == "completed":
             return run
@@ -167,6 +186,8 @@ def evolve(
     try:
         for last, target in zip([0.0, *targets], targets, strict=False):
             while run.state.t < target:
+                if growth is not None and growth.due(run.state.step):
+                    problem, run = _grow(problem, run, growth, seed)
                 state = run.state
                 generator = step_generator(seed, state.step, device)
                 z = problem.model.reference.draw(samples, generator, problem.theta0.dtype, sampling)
@@ -204,17 +225,34 @@ def evolve(
     return run
 
 
+def _grow(
+    problem: Problem, run: Trajectory, growth: Growth, seed: int
+) -> tuple[Problem, Trajectory]:
+    """Problem and run in the family after the growth at this step, if there is one."""
+    state = run.state
+    if run.growths and run.growths[-1]["step"] == state.step:  # an interrupt came after it
+        return problem, run
+    generator = step_generator(seed, state.step, state.theta.device, stream=1)
+    found = grow(problem, state, growth, generator)
+    if found is None:
+        return problem, run
+    thetas = [found.insertion.embed(theta) for theta in run.thetas]
+    growths = [*run.growths, found.report]
+    return found.problem, replace(run, state=found.state, thetas=thetas, growths=growths)
+
+
 def _continued(
     stored: Trajectory, problem: Problem, settings: dict[str, Any], targets: list[float]
 ) -> Trajectory:
     """A copy of the stored run to go on with, if it is one of this problem and these settings."""
-    differ = [k for k, v in settings.items() if stored.settings.get(k) != v]
+    names = [*settings, *(["growth"] if "growth" in stored.settings else [])]
+    differ = [k for k in dict.fromkeys(names) if stored.settings.get(k) != settings.get(k)]
     if differ:
         raise ValueError(
             "cannot resume: the stored run has "
             + ", ".join(f"{k}={stored.settings.get(k)!r}" for k in differ)
             + " instead of "
-            + ", ".join(f"{k}={settings[k]!r}" for k in differ)
+            + ", ".join(f"{k}={settings.get(k)!r}" for k in differ)
         )
     theta0 = stored.thetas[0].to(problem.theta0.device)
     if theta0.shape != problem.theta0.shape:

@@ -11,6 +11,7 @@ from typing import Any
 from .errors import check_choice, check_count, check_folder, check_options, check_type
 from .evaluation import EVALUATION_SAMPLES, evaluate
 from .flow import Scheme, evolve
+from .growth import Growth, grown
 from .linalg import Dense, Dual, LinearSolver, Minres
 from .problems import problem as problem_by_name
 from .schemes import BiLevel, BiLevelNetwork, Explicit, ImplicitRelaxed, LinearlyImplicit
@@ -29,6 +30,7 @@ def run_case(
     scheme: Settings | None = None,
     solver: Settings | None = None,
     run: Settings | None = None,
+    growth: Settings | None = None,
     points: int = EVALUATION_SAMPLES,
 ) -> dict[str, Any]:
     """One run of a problem by name, measured on `points` points that no step has seen.
@@ -36,7 +38,8 @@ def run_case(
     The settings are numbers and words, so that they can be stored beside the figures: `problem`
     holds the `name` and the options of that function, `scheme` a class (`name`, by default
     `Explicit`) and its arguments, without h and method those of the problem, `solver` the same for
-    the linear solver, `run` arguments of `evolve`. The figures are lists over the recorded times
+    the linear solver, `run` arguments of `evolve`, `growth` those of `Growth` where the map grows;
+    then `layers` and `seconds` are told, too. The figures are lists over the recorded times
     t > 0: `times`, `energy_error` F(θ_t) − F(ρ_t) where the exact energy is known, and the errors
     of `evaluate`; and `status`, `steps`, and `iterations` of the linear solver in all.
 
@@ -71,14 +74,18 @@ def run_case(
         check_options("solver", solve, options)
         given["solver"] = solve(**options)
     check_options("scheme", make, given)
-    found = evolve(start, make(**given), progress=False, **(run or {}))
-    result = evaluate(start, found, points)
+    grow = Growth(**growth) if growth else None
+    found = evolve(start, make(**given), progress=False, growth=grow, **(run or {}))
+    result = evaluate(grown(start, found.growths, found.thetas[0]), found, points)
     figures: dict[str, Any] = {
         "status": found.status,
         "steps": found.state.step,
         "iterations": sum(found.history.get("iterations", [])),
         "times": result.times[1:],
     }
+    if grow:
+        figures["layers"] = sum(report["layers"] for report in found.growths)
+        figures["seconds"] = found.seconds
     if start.exact is not None:
         pairs = list(zip(result.energy, result.times, strict=True))[1:]
         figures["energy_error"] = [f - start.exact.energy(t) for f, t in pairs]

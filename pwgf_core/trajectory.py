@@ -14,7 +14,7 @@ from .checkpoint import read_checkpoint, write_checkpoint
 from .linalg import Solution, Status
 from .state import Info, State
 
-NAMES = ("times", "settings", "history", "status", "message", "seconds", "e0")  # JSON of a run
+NAMES = ("times", "settings", "history", "status", "message", "seconds", "e0", "growths")  # JSON
 STATUSES = ("running", "completed", "interrupted", "failed")
 COLUMNS = {"t", *(f.name for f in fields(Info))}
 
@@ -27,8 +27,11 @@ class Trajectory:
     entry per step, and the time `t` before the step. `status` is `completed`, `interrupted` or
     `failed`, `message` says why; `state` is the last good state, from which `evolve` resumes;
     `seconds` is the time spent in the steps; `e0` is the problem's E0, the distance of ρ_θ0 to the
-    initial data. `unsaved` says why the last checkpoint could not be written; it is empty if it
-    was, and is not part of the file.
+    initial data. Where the map has grown, `growths` holds the reports of `grow`, and all θ, also
+    those of earlier times, are those of the last family: inserted layers are the identity before
+    they move, so that every ρ_θ is what it was. `grown(problem, run.growths, run.thetas[0])` is the
+    problem with that family. `unsaved` says why the last checkpoint could not be written; it is
+    empty if it was, and is not part of the file.
 
     The sample of a step depends on the seed in `settings` and on `state.step` only, so these two
     numbers are the state of the random generator.
@@ -43,6 +46,7 @@ class Trajectory:
     message: str = ""
     seconds: float = 0.0
     e0: dict[str, Any] = field(default_factory=dict)
+    growths: list[dict[str, Any]] = field(default_factory=list)
     unsaved: str = ""
 
     def save(self, path: str | os.PathLike[str]) -> None:
@@ -122,6 +126,7 @@ def _wrong_part(run: Trajectory) -> str:
         "message": isinstance(run.message, str),
         "seconds": _number(run.seconds),
         "e0": isinstance(run.e0, dict),
+        "growths": isinstance(run.growths, list) and all(isinstance(g, dict) for g in run.growths),
     }
     return next((name for name, right in parts.items() if not right), "")
 

@@ -31,6 +31,7 @@ REFUSED = {(name, "relu") for name in PROBLEM_NAMES if name not in ON_THE_LINE} 
     ("ornstein_uhlenbeck", "residual"),
     ("ornstein_uhlenbeck_10d", "residual"),
     ("styblinski_tang_30d", "residual"),
+    ("shells_10d", "residual"),
     ("aggregation_2d", "planar"),
     ("aggregation_2d", "affine-planar"),
 }

@@ -10,6 +10,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from torch import Generator
+
+from pwgf_core import Explicit, Growth, evaluation_cloud, evolve, grown, kl
+from pwgf_core.problems import gaussian_mixture, mixture_target
 from pwgf_core.results import FOLDER, run_case, store_row, stored_results, write_rows
 
 Rows = dict[str, dict[str, Any]]
@@ -91,7 +95,75 @@ def fokker_planck_10d() -> Rows:
     return rows
 
 
+def growth() -> Rows:
+    """Maps that grow from an affine one, beside fixed ones of the same size."""
+
+    def row(
+        name: str, growth: dict[str, Any] | None = None, *, seed: int = 0, **other: Any
+    ) -> dict[str, Any]:
+        start = {"transform": "affine"} if growth else {}
+        row = {
+            "problem": {"name": name, "seed": seed} | start | other,
+            "run": {"seed": seed, "record": 6},
+        }
+        return row | ({"growth": growth} if growth else {})
+
+    rows: Rows = {}
+    wells, shells, ring = "styblinski_tang_30d", "shells_10d", "aggregation_2d"
+    for seed in (0, 1, 2):
+        turn: dict[str, Any] = {"seed": seed, "rotate": seed + 1}
+        rows[f"30-D, grown, seed {seed}"] = row(wells, {"layers": 120, "biases": 4}, **turn)
+        rows[f"30-D, own frame, seed {seed}"] = row(wells, layers=120, frame="own", **turn)
+        rows[f"30-D, random frame, seed {seed}"] = row(wells, layers=120, frame="random", **turn)
+    for layers in (40, 80):
+        grow = {"layers": layers, "block": layers // 2, "biases": 2}
+        rows[f"10-D, grown, K = {layers}"] = row(shells, grow, rotate=1)
+        rows[f"10-D, random frame, K = {layers}"] = row(shells, layers=layers, rotate=1)
+    grow = {"layers": 96, "block": 32, "tol": 1e-4, "share": 1e-3, "family": "residual"}
+    rows["ring, grown network"] = row(ring, grow)
+    rows["ring, grown planar"] = row(ring, grow | {"layers": 32, "block": 16, "family": "planar"})
+    rows["ring, fixed network"] = row(ring, layers=96)
+    return rows
+
+
+def mixtures() -> Rows:
+    """Mixtures of Gaussians of published kind, with growth and without."""
+    rows: Rows = {}
+    for dim, layers in ((2, 40), (4, 64), (6, 96)):
+        for draw in range(5):
+            for grow in (True, False):
+                name = f"d = {dim}, draw {draw}, {'grown' if grow else 'fixed'}"
+                rows[name] = {"dim": dim, "draw": draw, "layers": layers, "grow": grow}
+    return rows
+
+
+def mixture_case(dim: int, draw: int, layers: int, grow: bool, n: int = 20000) -> dict[str, Any]:
+    """One mixture: both divergences at t = 4 and the seconds of the run."""
+    start = gaussian_mixture(
+        "affine" if grow else "affine-planar", None if grow else layers, dim=dim, draw=draw
+    )
+    plan = Growth(layers, block=layers // 4, tol=2e-3, every=2, share=2e-3) if grow else None
+    scheme = Explicit(start.h, start.method)
+    run = evolve(start, scheme, record=1, progress=False, growth=plan)
+    end = grown(start, run.growths, run.thetas[0])
+    theta, target = run.thetas[-1], mixture_target(dim, draw)
+    cloud = evaluation_cloud(end, theta, n)
+    y = target.sample(n, Generator().manual_seed(draw + 1))
+    there = kl(cloud.x, cloud.log_rho, target.log_prob)
+    back = kl(y, target.log_prob, lambda x: end.model.log_prob(theta, x))
+    return {
+        "status": run.status,
+        "layers": sum(g["layers"] for g in run.growths) if grow else layers,
+        "kl": there,
+        "kl_back": back,
+        "symmetric_kl": there + back,
+        "seconds": run.seconds,
+    }
+
+
 SWEEPS = {
+    "growth": Sweep(growth, run_case),
+    "mixtures": Sweep(mixtures, mixture_case),
     "fokker_planck_10d": Sweep(fokker_planck_10d, run_case),
     "fokker_planck_30d": Sweep(fokker_planck_30d, run_case),
 }

@@ -13,18 +13,20 @@ from .divergence import kl, symmetric_kl
 from .gaussian import gaussian_kl, gaussian_w2, moments
 from .histograms import ChiSquare, cell_masses, chi_square
 from .misfit import Misfits, misfit, misfits
-from .posterior import residual_along
+from .posterior import Certificate, certificate, residual_along
 from .runs import Dissipation, convergence_order, dissipation, sample_noise
 from .scaling import Machine
 from .spectrum import metric_spectrum
 
 __all__ = [
+    "Certificate",
     "ChiSquare",
     "DiscreteW2",
     "Dissipation",
     "Machine",
     "Misfits",
     "cell_masses",
+    "certificate",
     "chi_square",
     "convergence_order",
     "discrete_w2",

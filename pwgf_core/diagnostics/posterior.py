@@ -3,13 +3,46 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from torch import Tensor
 
 from ..errors import check_lists, check_positive, check_real, check_type
 from ..schemes.forces import jump_force
 from ..state import Problem
+from .bounds import growth_bound_along
 from .misfit import misfit
+
+
+class Certificate(NamedTuple):
+    """A bound of W2(ρ_θt, ρ_t) at the times of a run, from the residual that the run achieved."""
+
+    times: list[float]
+    residual: list[float]
+    bound: list[float]
+
+
+def certificate(
+    problem: Problem, times: Sequence[float], thetas: Sequence[Tensor], z: Tensor, lam: float
+) -> Certificate:
+    """W2(t) ≤ e^{−λt} E0 + ∫₀ᵗ e^{−λ(t−s)} √δ(s) ds along the polygon through the θ_k.
+
+    F is λ-convex along geodesics, as with ∇²V ⪰ λI; δ is `residual_along` on the sample z, and E0
+    that of the problem. After a run that has grown, `problem` is the grown one. It holds up to the
+    sampling error of δ and to what δ does between the times: record often.
+
+    Raises what `residual_along` raises.
+
+    >>> import torch
+    >>> from pwgf_core import problem
+    >>> p = problem("heat", transform="affine")
+    >>> z = torch.tensor([[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]).double()
+    >>> certificate(p, [0.0, 0.5], [p.theta0, p.theta0], z, lam=0.0).bound
+    [0.0, 0.5]
+    """
+    residual = residual_along(problem, times, thetas, z)
+    bound = growth_bound_along(times, lam, residual, problem.e0["value"])
+    return Certificate(list(times), residual, bound)
 
 
 def residual_along(

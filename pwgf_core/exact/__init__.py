@@ -17,6 +17,7 @@ from .gaussian import GaussianSolution, LinearDrift, OrnsteinUhlenbeck
 from .particles import particle_flow, trajectories
 from .porous_medium_1d import PorousMedium1D
 from .projected import ProjectedGaussian, gaussian_proximal_step
+from .radial import RadialBlocks
 from .separable import Separable
 
 __all__ = [
@@ -29,6 +30,7 @@ __all__ = [
     "OrnsteinUhlenbeck",
     "PorousMedium1D",
     "ProjectedGaussian",
+    "RadialBlocks",
     "Separable",
     "gaussian_action",
     "gaussian_geodesic",

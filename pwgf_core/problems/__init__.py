@@ -12,8 +12,9 @@ from .line import double_well_1d, porous_medium_1d, quadratic_1d, quartic_1d, se
 from .ornstein_uhlenbeck import ornstein_uhlenbeck, ornstein_uhlenbeck_10d
 from .plane import aggregation_2d, double_well_2d, porous_medium_2d
 from .styblinski_tang import styblinski_tang_30d
+from .unknown_directions import gaussian_mixture, mixture_target, shells_10d
 
-__all__ = ["PROBLEMS", "TRANSFORMS", "problem"]
+__all__ = ["PROBLEMS", "TRANSFORMS", "gaussian_mixture", "mixture_target", "problem", "shells_10d"]
 
 PROBLEMS: dict[str, Callable[..., Problem]] = {
     "ornstein_uhlenbeck": ornstein_uhlenbeck,
@@ -22,6 +23,7 @@ PROBLEMS: dict[str, Callable[..., Problem]] = {
     "aggregation_2d": aggregation_2d,
     "porous_medium_2d": porous_medium_2d,
     "double_well_2d": double_well_2d,
+    "shells_10d": shells_10d,
     "heat": heat,
     "double_well_1d": double_well_1d,
     "quadratic_1d": quadratic_1d,
