@@ -89,6 +89,6 @@ def _check_descent(run: Trajectory, info: Info, strict: bool) -> None:
 
 def _raise_rise(low: float, high: float, h: float) -> None:
     raise NumericalError(
-        f"the energy rose from {low:.4g} to {high:.4g}, but a gradient flow lowers it: the step "
-        f"of {h:.4g} is too large for this problem; reduce h or use an implicit scheme"
+        f"the energy rose from {low:.4g} to {high:.4g} in a step of {h:.4g}, but a gradient flow "
+        "lowers it: the step is too large for this problem; reduce h or use an implicit scheme"
     )
