@@ -13,6 +13,7 @@ import threading
 import warnings
 from collections import Counter
 from collections.abc import Callable
+from difflib import get_close_matches
 from pathlib import Path
 from typing import NoReturn
 
@@ -58,23 +59,25 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> Parser:
     """The command line's options; those left out are the problem's defaults."""
-    top = Parser(prog="pwgf_core", description="Wasserstein gradient flows on generative models.")
+    top = Parser(prog="python -m pwgf_core", description="Wasserstein gradient flows on generative models.")
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, parser_class=Parser)
     commands.add_parser("list", help="list the problems")
     run = commands.add_parser("run", help="solve a problem and compare with its exact solution")
     run.add_argument("name", metavar="NAME", help="a problem; `list` names them")
-    run.add_argument("--scheme", choices=SCHEMES, default="relaxed")
+    run.add_argument("--scheme", choices=SCHEMES, default="relaxed", help="time step of θ")
     run.add_argument("--h", type=float, help="largest time step")
     run.add_argument("--t-end", type=float, help="final time")
     run.add_argument("--samples", type=int, help="points drawn from λ at each step")
-    run.add_argument("--sampling", choices=SAMPLINGS)
-    run.add_argument("--transform", choices=TRANSFORMS)
-    run.add_argument("--layers", type=int, help="layers K of the planar flow")
+    run.add_argument("--sampling", choices=SAMPLINGS, help="how they are drawn")
+    run.add_argument("--transform", choices=TRANSFORMS, help="family of the maps T_θ")
+    run.add_argument("--layers", type=int, help="layers K, or units of a network")
     run.add_argument("--integrator", choices=TABLEAUX, help="of the relaxed scheme")
-    run.add_argument("--form", choices=FORMS, default="velocity")
-    run.add_argument("--metric", choices=METRICS, default="relaxed")
-    run.add_argument("--psi", choices=["galerkin", "network"], default="galerkin")
+    run.add_argument("--form", choices=FORMS, default="velocity", help="of the right-hand side")
+    run.add_argument("--metric", choices=METRICS, default="relaxed", help="Ĝ, or G")
+    run.add_argument(
+        "--psi", choices=["galerkin", "network"], default="galerkin", help="bi-level potentials"
+    )
     run.add_argument("--targets", type=Path, metavar="FILE", help="solve every case of a file")
     run.add_argument("--rotate", type=int, metavar="SEED", help="turn the problem at random")
     run.add_argument("--frame", choices=FRAMES, help="first directions of the planar layers")
@@ -90,7 +93,9 @@ def parser() -> Parser:
     run.add_argument(
         "--out", type=Path, metavar="DIR", help="write metrics.json and run.safetensors"
     )
-    run.add_argument("--resume", action="store_true", help="go on with the run stored in --out")
+    run.add_argument(
+        "--resume", action="store_true", help="go on with the run in --out, other options unchanged"
+    )
     run.add_argument("--checkpoint-every", type=int, default=100, metavar="N", help="steps")
     run.add_argument(
         "--retries", type=int, default=0, metavar="K", help="halve a failing step up to K times"
@@ -108,7 +113,10 @@ def parser() -> Parser:
 def build(args: argparse.Namespace) -> tuple[Problem, Scheme]:
     """The problem and the scheme that the options name. Raises `ValueError` if they cannot be."""
     if args.name not in PROBLEMS:
-        raise ValueError(f"NAME must be one of {', '.join(sorted(PROBLEMS))}, got {args.name!r}")
+        near = get_close_matches(args.name, PROBLEMS, 1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        names = ", ".join(sorted(PROBLEMS))
+        raise ValueError(f"NAME must be one of {names}, got {args.name!r}{hint}")
     if (args.resume or args.save_samples is not None) and args.out is None:
         raise ValueError("--resume and --save-samples need --out DIR")
     if args.save_samples is not None:
@@ -228,6 +236,8 @@ def run_command(args: argparse.Namespace) -> int:
     if any(run.history.get("retries", [])):
         repeated, smallest = sum(map(bool, run.history["retries"])), min(run.history["h"])
         print(f"{repeated} of them were repeated with a smaller step, down to h = {smallest:.3g}")
+    if run.status == "interrupted" and stored:
+        print("The same command with --resume goes on from here.")
     lost = write_files(args, problem, run, result)
     for line in lost:
         print(f"pwgf_core: error: {line}", file=sys.stderr)

@@ -109,31 +109,26 @@ def growth() -> Rows:
         return row | ({"growth": growth} if growth else {})
 
     rows: Rows = {}
-    wells, shells, ring = "styblinski_tang_30d", "shells_10d", "aggregation_2d"
+    wells, ring = "styblinski_tang_30d", "aggregation_2d"
     for seed in (0, 1, 2):
         turn: dict[str, Any] = {"seed": seed, "rotate": seed + 1}
         rows[f"30-D, grown, seed {seed}"] = row(wells, {"layers": 120, "biases": 4}, **turn)
-        rows[f"30-D, own frame, seed {seed}"] = row(wells, layers=120, frame="own", **turn)
-        rows[f"30-D, random frame, seed {seed}"] = row(wells, layers=120, frame="random", **turn)
-    for layers in (40, 80):
-        grow = {"layers": layers, "block": layers // 2, "biases": 2}
-        rows[f"10-D, grown, K = {layers}"] = row(shells, grow, rotate=1)
-        rows[f"10-D, random frame, K = {layers}"] = row(shells, layers=layers, rotate=1)
+    for frame in ("own", "random"):
+        rows[f"30-D, {frame} frame"] = row(wells, layers=120, frame=frame, rotate=1)
     grow = {"layers": 96, "block": 32, "tol": 1e-4, "share": 1e-3, "family": "residual"}
     rows["ring, grown network"] = row(ring, grow)
-    rows["ring, grown planar"] = row(ring, grow | {"layers": 32, "block": 16, "family": "planar"})
-    rows["ring, fixed network"] = row(ring, layers=96)
+    for layers in (27, 96):  # the grown one has 27
+        rows[f"ring, fixed network of {layers}"] = row(ring, layers=layers)
     return rows
 
 
 def mixtures() -> Rows:
-    """Mixtures of Gaussians of published kind, with growth and without."""
+    """Mixtures of Gaussians in the plane, of published kind, with growth and without."""
     rows: Rows = {}
-    for dim, layers in ((2, 40), (4, 64), (6, 96)):
-        for draw in range(5):
-            for grow in (True, False):
-                name = f"d = {dim}, draw {draw}, {'grown' if grow else 'fixed'}"
-                rows[name] = {"dim": dim, "draw": draw, "layers": layers, "grow": grow}
+    for draw in range(5):
+        for grow in (True, False):
+            name = f"d = 2, draw {draw}, {'grown' if grow else 'fixed'}"
+            rows[name] = {"dim": 2, "draw": draw, "layers": 40, "grow": grow}
     return rows
 
 
