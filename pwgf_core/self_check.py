@@ -148,7 +148,8 @@ def call(function: Callable[..., Any], *arguments: object, hint: str = "", read:
         raise
     except Exception as error:
         name = getattr(function, "__name__", "the answer")
-        what = f"{name} raised {type(error).__name__}: {str(error)[:300]}"
+        kind = type(error).__name__.lstrip("_")
+        what = f"{name} raised {kind}: {str(error)[:300]}"
         raise _wrong(what, _lines(function, error), hint, read) from error
 
 
