@@ -44,7 +44,7 @@ def _whole(value: object) -> bool:
     """Whether `value` is made of integers, as a shape is."""
     if type(value) is Tensor:
         return not (value.is_floating_point() or value.is_complex())
-    return isinstance(value, (bool, int, np.int64, np.bool_)) or (
+    return type(value) in (bool, int, np.int64, np.bool_) or (
         type(value) is np.ndarray and value.dtype.kind in "biu"
     )
 

@@ -171,7 +171,7 @@ def test_marks_by_hand_stay_when_grading_is_repeated(
         for field, value in (("manual_score", 4.0), ("needs_manual_grade", False)):
             setattr(mark, field, value)
         comment = book.find_comment("two-maps", NAME, NAME, "honest")
-        comment.manual_comment = "See the theorem,\n=part (b)."
+        setattr(comment, "manual_comment", "See the theorem,\n=part (b).")  # noqa: B010
         book.db.commit()
 
     def honest() -> report.Row:
