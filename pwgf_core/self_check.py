@@ -5,7 +5,9 @@ The assignments of the book use them in their check cells, for readers with and 
 
 from __future__ import annotations
 
+import linecache
 import math
+import traceback
 from collections.abc import Callable
 from types import CodeType
 from typing import Any
@@ -17,10 +19,15 @@ from torch import Tensor
 from .errors import check_function, check_not_negative
 
 NUMBERS = (bool, int, float, np.float64, np.float32, np.int64, np.bool_)
+MOST_SHOWN = 9  # entries of an array in a message; a 3 × 3 matrix is shown in full
 
 
 class AnswerError(AssertionError):
     """An answer is not what was expected; the message says how it differs and what may help."""
+
+    def _render_traceback_(self) -> list[str]:
+        """What IPython shows: the message, without the frames of the test."""
+        return f"{type(self).__name__}: {self}".split("\n")
 
 
 def _plain(value: object) -> np.ndarray | None:
@@ -35,9 +42,35 @@ def _plain(value: object) -> np.ndarray | None:
     return None
 
 
-def _shown(values: np.ndarray) -> str:
-    text = np.array2string(values, precision=6, threshold=20, separator=", ")
+def _whole(value: object) -> bool:
+    """Whether `value` is made of integers, as a shape is."""
+    if type(value) is Tensor:
+        return not (value.is_floating_point() or value.is_complex())
+    return type(value) in (bool, int, np.int64, np.bool_) or (
+        type(value) is np.ndarray and value.dtype.kind in "biu"
+    )
+
+
+def _shown(values: np.ndarray, zero: float, whole: bool) -> str:
+    """A few entries of `values`; what is at most `zero` is shown as 0."""
+    values = np.where(np.abs(values) <= zero, 0.0, values)
+    kept = values.astype(int) if whole else values
+    text = np.array2string(
+        kept,
+        precision=6,
+        threshold=MOST_SHOWN,
+        edgeitems=3 if values.ndim < 2 else 1,
+        separator=", ",
+    )
     return text if "\n" not in text else "\n    " + text.replace("\n", "\n    ")
+
+
+def _difference(gaps: np.ndarray, allowed: float) -> str:
+    """Where the entries differ most."""
+    at = int(np.argmax(np.where(np.isfinite(gaps), gaps, np.inf)))
+    index = ", ".join(str(int(i)) for i in np.unravel_index(at, gaps.shape))
+    place = f" at index [{index}]" if gaps.ndim else ""
+    return f"largest difference: {gaps.flat[at]:.2g}{place}, allowed: {allowed:.2g}"
 
 
 def _wrong(what: str, lines: list[str], hint: str, read: str) -> AnswerError:
@@ -58,7 +91,8 @@ def compare(
 
     The scale is max(1, max|expected|). `found` is a number, a numpy array or a tensor.
 
-    Raises `AnswerError` otherwise, with `what` was compared, both values, `hint` and `read`.
+    Raises `AnswerError` otherwise, with `what` was compared, both values, `hint` and `read`. Of
+    large arrays, and where both look the same, it also says where they differ most.
 
     >>> compare("the area of the unit disc", 3.14159, torch.pi, 1e-5)
     >>> compare("the area of the unit disc", 3, torch.pi, hint="a number, not an integer")
@@ -66,7 +100,7 @@ def compare(
         ...
     pwgf_core.self_check.AnswerError: the area of the unit disc
       expected: 3.141593
-      found: 3.
+      found: 3
       hint: a number, not an integer
     """
     wanted, given = _plain(expected), _plain(found)
@@ -80,9 +114,60 @@ def compare(
         shapes = [f"expected: shape {wanted.shape}", f"found: shape {given.shape}"]
         raise _wrong(what, shapes, hint, read)
     scale = max(1.0, float(np.abs(wanted).max(initial=0.0)))
-    gap = float(np.abs(given - wanted).max(initial=0.0))
-    if not (math.isfinite(gap) and gap <= tolerance * scale):
-        raise _wrong(what, [f"expected: {_shown(wanted)}", f"found: {_shown(given)}"], hint, read)
+    allowed = tolerance * scale
+    with np.errstate(invalid="ignore"):
+        gaps = np.abs(given - wanted)
+    gap = float(gaps.max(initial=0.0))
+    if not (math.isfinite(gap) and gap <= allowed):
+        texts = [
+            _shown(array, allowed, _whole(value))
+            for array, value in ((wanted, expected), (given, found))
+        ]
+        lines = [f"expected: {texts[0]}", f"found: {texts[1]}"]
+        if wanted.size > MOST_SHOWN or texts[0] == texts[1]:
+            lines.append(_difference(gaps, allowed))
+        raise _wrong(what, lines, hint, read)
+
+
+def call(function: Callable[..., Any], *arguments: object, hint: str = "", read: str = "") -> Any:
+    """The value of `function(*arguments)`; `AnswerError` if the function raises something.
+
+    The message has the name of the error and the last line of the answer that was reached.
+
+    >>> def share(a, b):
+    ...     return a / b
+    >>> call(share, 1, 2)
+    0.5
+    >>> call(share, 1, 0, hint="is there anything to share?")
+    Traceback (most recent call last):
+        ...
+    pwgf_core.self_check.AnswerError: share raised ZeroDivisionError: division by zero
+      in line 2: return a / b
+      hint: is there anything to share?
+    """
+    try:
+        return function(*arguments)
+    except AnswerError:
+        raise
+    except Exception as error:
+        name = getattr(function, "__name__", "the answer")
+        kind = type(error).__name__.lstrip("_")
+        what = f"{name} raised {kind}: {str(error)[:300]}"
+        raise _wrong(what, _lines(function, error), hint, read) from error
+
+
+def _lines(function: Callable[..., Any], error: Exception) -> list[str]:
+    """The last line of the traceback in the cell or file of `function`, if it has one."""
+    file = getattr(getattr(function, "__code__", None), "co_filename", None)
+    numbers = [
+        line
+        for frame, line in traceback.walk_tb(error.__traceback__)
+        if frame.f_code.co_filename == file
+    ]
+    if not numbers:
+        return []
+    text = linecache.getline(str(file), numbers[-1]).strip()
+    return [f"in line {numbers[-1]}: {text}" if text else f"in line {numbers[-1]}"]
 
 
 def confirm(what: str, holds: object, *, hint: str = "", read: str = "") -> None:

@@ -5,8 +5,10 @@ import math
 import numpy as np
 import pytest
 import torch
+from IPython.core.interactiveshell import InteractiveShell
+from traitlets.config import Config
 
-from pwgf_core.self_check import AnswerError, by_hand, compare, confirm, names_used
+from pwgf_core.self_check import AnswerError, by_hand, call, compare, confirm, names_used
 
 
 @pytest.mark.parametrize("found", [2, 2.0, np.float64(2), np.array(2.0), torch.tensor(2.0)])
@@ -96,3 +98,65 @@ def test_names_inside_inner_functions_and_imports_are_found() -> None:
     with pytest.raises(AnswerError, match="outer is to be written by hand"):
         by_hand(outer, "gaussian_w2", "eigh")
     by_hand(outer, "eigh")
+
+
+def message(*comparison: object) -> list[str]:
+    """The lines of the message of `compare`."""
+    with pytest.raises(AnswerError) as caught:
+        compare("values", *comparison)  # type: ignore[arg-type]
+    return str(caught.value).split("\n  ")[1:]
+
+
+def test_values_that_look_the_same_say_where_they_differ() -> None:
+    assert message(1 + 1e-7, 1.0)[2] == "largest difference: 1e-07, allowed: 1e-08"
+    wrong = torch.eye(20)
+    wrong[7, 11] = 0.25
+    assert message(wrong, torch.eye(20))[-1].startswith("largest difference: 0.25 at index [7, 11]")
+    wrong[3, 4] = math.nan
+    assert "nan at index [3, 4]" in message(wrong, torch.eye(20))[-1]
+    assert len(message(2.0, 1.0)) == 2  # where both can be read, no more is said
+
+
+def test_messages_are_short_and_without_noise() -> None:
+    """No -0., no 1e-17 for zero, no points after integers, few entries."""
+    assert message(torch.tensor([-0.0, 1e-17, 2.0]), torch.ones(3))[1] == "found: [0., 0., 2.]"
+    shape = torch.tensor([40, 3, 9])
+    assert message(torch.tensor([40, 3, 6]), shape)[:2] == [
+        "expected: [40,  3,  9]",
+        "found: [40,  3,  6]",
+    ]
+    for size in ((100,), (30, 30), (5, 6, 7)):
+        expected, found, _ = "\n".join(message(torch.ones(size), torch.zeros(size))).split(": ", 2)
+        assert "..." in expected + found
+        assert found.count("0.") <= 9
+    assert "..." not in "".join(message(torch.ones(3, 3), torch.zeros(3, 3)))
+
+
+def test_an_error_of_the_answer_is_explained() -> None:
+    def solve(A: torch.Tensor) -> torch.Tensor:
+        return torch.linalg.inv(A)
+
+    assert call(solve, torch.eye(2)).equal(torch.eye(2))
+    with pytest.raises(AnswerError) as caught:
+        call(solve, torch.zeros(2, 2), hint="A may be singular", read="a chapter")
+    first, line, *rest = str(caught.value).split("\n  ")
+    assert first.startswith("solve raised LinAlgError: ")
+    assert line.endswith("return torch.linalg.inv(A)")
+    assert rest == ["hint: A may be singular", "read: a chapter"]
+
+
+def test_the_message_of_a_failed_test_of_the_answer_is_kept() -> None:
+    """An answer that calls another one through `call` is not reported twice."""
+    with pytest.raises(AnswerError, match=r"^two\n"):
+        call(compare, "two", 1.0, 2.0)
+
+
+def test_ipython_shows_the_message_only(capsys: pytest.CaptureFixture[str]) -> None:
+    shell = InteractiveShell(config=Config(HistoryManager={"enabled": False}))
+    shell.run_cell("from pwgf_core.self_check import compare\ncompare('two', 1, 2, hint='h')")
+    assert capsys.readouterr().out.strip().splitlines() == [
+        "AnswerError: two",
+        "  expected: 2",
+        "  found: 1",
+        "  hint: h",
+    ]

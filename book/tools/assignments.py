@@ -53,7 +53,8 @@ def main() -> None:
             table = grade(options.course, options.folder)
         except (ValueError, RuntimeError) as trouble:
             raise SystemExit(str(trouble)) from None
-        print(f"{len(table)} rows: {options.course / 'grades.csv'}")
+        failed = sum(row.state == "not graded" for row in table)
+        print(f"{len(table)} rows, {failed} not graded: {options.course / 'grades.csv'}")
         return
     if not (options.course / "gradebook.db").exists():
         raise SystemExit(f"no gradebook in {options.course}: run `make grade` first")

@@ -79,6 +79,8 @@ def graded(
     for student in ("not_json", "zipped", "unknown"):
         (folder / student).mkdir()
     (folder / "not_json" / f"{NAME}.ipynb").write_text("{")
+    (folder / "empty" / "inside").mkdir(parents=True)
+    nbformat.write(full, folder / "empty" / "inside" / f"{NAME}.ipynb")
     (folder / "unknown" / "essay.ipynb").write_text(nbformat.writes(nbformat.v4.new_notebook()))
     with zipfile.ZipFile(folder / "zipped" / "homework.zip", "w") as archive:
         archive.writestr("my folder/first.ipynb", nbformat.writes(full))
@@ -106,14 +108,16 @@ def test_the_table(graded: Graded) -> None:
         assert rows[student]["state"] == "needs marking"
         assert rows[student]["note"] == ""
         assert rows[student]["manual"] == ""
-    for student in ("untouched", "not_json"):
-        assert float(rows[student]["automatic"]) == 0
-        assert float(rows[student]["total"]) == 0
+    assert float(rows["untouched"]["automatic"]) == 0
+    assert float(rows["untouched"]["total"]) == 0
     assert rows["untouched"]["state"] == "graded"  # no written answer to be marked
     assert "not a notebook" in rows["not_json"]["note"]
-    assert rows["unknown"]["state"] == "not graded"
     assert "none of the assignments" in rows["unknown"]["note"]
-    assert {float(row["automatic_max"]) for row in rows.values() if row["assignment"]} == {full}
+    assert rows["empty"]["note"] == "no notebook or zip file in the folder"
+    failed = {name for name, row in rows.items() if row["state"] == "not graded"}
+    assert failed == {"not_json", "unknown", "empty"}
+    assert not "".join(rows[s][c] for s in failed for c in ("automatic", "manual", "total"))
+    assert {float(row["automatic_max"]) for s, row in rows.items() if s not in failed} == {full}
 
 
 @pytest.mark.parametrize("path", HOSTILE, ids=lambda path: path.stem)
@@ -166,6 +170,8 @@ def test_marks_by_hand_stay_when_grading_is_repeated(
         mark = book.find_grade("two-maps", NAME, NAME, "honest")
         for field, value in (("manual_score", 4.0), ("needs_manual_grade", False)):
             setattr(mark, field, value)
+        comment = book.find_comment("two-maps", NAME, NAME, "honest")
+        setattr(comment, "manual_comment", "See the theorem,\n=part (b).")  # noqa: B010
         book.db.commit()
 
     def honest() -> report.Row:
@@ -174,11 +180,13 @@ def test_marks_by_hand_stay_when_grading_is_repeated(
 
     row = honest()
     assert (row.automatic, row.manual, row.total, row.state) == (15, 4, 19, "graded")
-    assert capsys.readouterr().out.count("unchanged") == len(rows) - 1  # all but `unknown`
+    assert row.comments == "two-maps: See the theorem, =part (b)."
+    assert capsys.readouterr().out.count("unchanged") == len(rows) - 3  # of them not one was graded
 
     path = place / "handed_in" / "honest" / f"{NAME}.ipynb"
     changed = replaced(nbformat.read(path, as_version=4), {"two-maps": "*A* is symmetric."})
     nbformat.write(changed, path)
     row = honest()
     assert (row.automatic, row.manual, row.total, row.state) == (15, 4, 19, "needs marking")
-    assert capsys.readouterr().out.count("unchanged") == len(rows) - 2
+    assert row.comments == "two-maps: See the theorem, =part (b)."
+    assert capsys.readouterr().out.count("unchanged") == len(rows) - 4

@@ -1,5 +1,6 @@
 """The solution gets all points, the student version none, and it hides what it must."""
 
+import ast
 import re
 import shutil
 import time
@@ -13,9 +14,10 @@ from nbformat import NotebookNode
 
 from classroom import course
 from classroom.execute import LimitedExecute
-from classroom.leaks import hidden_lines, leaks
+from classroom.leaks import REGION, hidden_lines, leaks
 from classroom.release import pack
 
+TESTS = ("call", "compare", "confirm")
 PARTS = re.compile(r"^## \d+\. .+ \((\d+) points?(, marked by hand)?\)$", re.MULTILINE)
 
 
@@ -87,6 +89,38 @@ def test_questions_and_wrong_answers_are_enough(name: str) -> None:
     answers = [parse(path.read_text(encoding="utf-8")) for path in wrong_answers(name)]
     assert len(answers) >= 4
     assert set().union(*(answer.fails for answer in answers)) == set(points(notebook))
+
+
+@pytest.mark.parametrize("short", [each for each in course.names() if each != "your_own_equation"])
+def test_the_rubric_does_not_answer_the_question(short: str) -> None:
+    """Students read points for each part only; the rubric is on top of the model answer.
+
+    The project of the last assignment has no answer to give away: its students see the rubric.
+    """
+    text = text_of(short)
+    (marks,) = re.findall(r"^\*Marks\.\* (.+?)\n\n", text, re.MULTILINE | re.DOTALL)
+    parts = re.findall(r"[Pp]art \d: (\d) points?", marks)
+    assert re.sub(r"[Pp]art \d: \d points?[;.] ?", "", marks) == ""
+    (cell,) = (c for c in course.notebook(short).cells if c.source.startswith("*Rubric.*"))
+    assert cell.metadata.nbgrader.solution
+    assert cell.metadata.nbgrader.points == sum(map(int, parts))
+
+
+def test_code_is_not_wider_than_a_cell(name: str) -> None:
+    """What is longer than 88 characters is cut at the edge of a cell."""
+    cells = [cell for cell in course.notebook(name).cells if cell.cell_type == "code"]
+    assert not [line for cell in cells for line in cell.source.splitlines() if len(line) > 88]
+
+
+def test_each_visible_test_has_a_hint_and_something_to_read(name: str) -> None:
+    """Also where the answer raises an error, through `call`."""
+    for cell in course.notebook(name).cells:
+        if cell.metadata.get("nbgrader", {}).get("grade") and cell.cell_type == "code":
+            shown = REGION.sub("", cell.source)
+            for node in ast.walk(ast.parse(shown)):
+                if isinstance(node, ast.Call) and getattr(node.func, "id", "") in TESTS:
+                    named = {each.arg for each in node.keywords}
+                    assert {"hint", "read"} <= named, ast.unparse(node)
 
 
 def test_nothing_hidden_is_released(name: str, released: NotebookNode) -> None:

@@ -142,10 +142,46 @@ def test_a_notebook_too_large_is_noted(tmp_path: Path) -> None:
     assert submission.notes == ["first.ipynb: larger than 20 MiB"]
 
 
-def test_folders_with_odd_names_are_noted(tmp_path: Path) -> None:
-    (tmp_path / "*").mkdir()
+@pytest.mark.parametrize("name", ["*", "a?", "[b]", "=1", "-a", "a "])
+def test_folders_with_odd_names_are_noted(tmp_path: Path, name: str) -> None:
+    write(tmp_path / name / "first.ipynb", assignment())
     (submission,) = collect(tmp_path, KNOWN)
     assert "letters, digits" in submission.notes[0]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["a", "Ann Lee", "M\u00fcller", "Mu\u0308ller", "Lee, Ann (2)", "O'Hara", "王", "a.b@c-d"],
+)
+def test_names_of_people_are_allowed(tmp_path: Path, name: str) -> None:
+    """Also with ü in two characters, as macOS writes it; then the student is the same."""
+    write(tmp_path / name / "first.ipynb", assignment())
+    (submission,) = collect(tmp_path, KNOWN)
+    assert submission.notebook is not None
+    assert submission.student == name.replace("u\u0308", "\u00fc")
+
+
+def test_a_folder_without_a_file_is_noted(tmp_path: Path) -> None:
+    """Empty, with other files only, with a folder inside, with an empty zip file."""
+    (tmp_path / "ann").mkdir()
+    (tmp_path / "bob").mkdir()
+    (tmp_path / "bob" / "first.pdf").write_bytes(b"%PDF")
+    write(tmp_path / "cid" / "inside" / "first.ipynb", assignment())
+    (tmp_path / "dan").mkdir()
+    zipfile.ZipFile(tmp_path / "dan" / "first.zip", "w").close()
+    found = collect(tmp_path, KNOWN)
+    assert [(each.student, each.assignment, each.notebook) for each in found] == [
+        (name, "", None) for name in ("ann", "bob", "cid", "dan")
+    ]
+    assert [each.notes[0] for each in found[:3]] == ["no notebook or zip file in the folder"] * 3
+    assert found[3].notes == ["first.zip: no notebook in the zip file"]
+
+
+def test_each_file_that_is_no_assignment_is_noted(tmp_path: Path) -> None:
+    for name in ("essay", "poem"):
+        write(tmp_path / "ann" / f"{name}.ipynb", new_notebook())
+    (submission,) = collect(tmp_path, KNOWN)
+    assert [note.split()[0] for note in submission.notes] == ["essay.ipynb", "poem.ipynb"]
 
 
 def test_no_folder_and_no_student(tmp_path: Path) -> None:

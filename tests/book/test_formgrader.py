@@ -98,6 +98,7 @@ def open_submission(page: Page, server: str) -> FrameLocator:
     frame = page.frame_locator("iframe")
     frame.get_by_role("link", name=NAME).first.wait_for(timeout=1000 * START)
     page.screenshot(path=SHOTS / "formgrader_assignments.png")
+    assert page.get_by_text("official Jupyter news").count() == 0
     frame.get_by_role("link", name="Manual Grading").first.click()
     for _ in range(2):  # the assignment, then its notebook
         frame.locator("table").get_by_role("link", name=NAME).first.click()
@@ -121,7 +122,13 @@ def test_a_mark_by_hand(tab: tuple[Page, list[str]], server: str, marked_course:
     page.screenshot(path=SHOTS / "formgrader_mark.png")
     assert not elsewhere
 
+    comment = frame.locator("#two-maps-comment")
+    comment.fill("see part (b)")
+    comment.press("Tab")
+    expect(frame.locator(".comment-saved:visible").first).to_be_visible()
+
     (row,) = report.rows(marked_course)
+    assert row.comments == "two-maps: see part (b)"
     assert (row.automatic, row.manual, row.total, row.state) == (0, 4, 4, "graded")
     report.write(marked_course / "grades.csv", [row])
     assert (marked_course / "grades.csv").read_text().splitlines()[1].startswith(f"ann,{NAME},")

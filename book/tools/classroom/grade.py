@@ -11,7 +11,10 @@ from sqlalchemy.exc import SAWarning
 
 from . import report
 from .course import api, names, prepare, release
+from .failures import Failures
 from .submissions import Submission, collect, merge
+
+TRACEBACK = "Traceback (most recent call last):"
 
 
 def enter(course: Path, submission: Submission) -> bool:
@@ -41,8 +44,32 @@ def autograde(course: Path, submission: Submission, secret: list[Path]) -> str:
         result = api(course, secret).autograde(submission.assignment, submission.student)
     if result["success"]:
         return ""
-    lines = str(result.get("log") or result.get("error") or "").strip().splitlines()
-    return f"nbgrader failed: {lines[-1] if lines else 'without a message'}"
+    return f"the grader failed: {reason(str(result.get('log') or result.get('error') or ''))}"
+
+
+def depth(line: str) -> int:
+    """How far a line is indented."""
+    return len(line) - len(line.lstrip())
+
+
+def reason(log: str) -> str:
+    """The line of a log with the exception: the first below the frames of the last traceback."""
+    lines = [line for line in log.splitlines() if line.strip()]
+    starts = [at for at, line in enumerate(lines) if line.endswith(TRACEBACK)]
+    below = lines[starts[-1] + 1 :] if starts else []
+    found = [line for line in below if depth(line) < depth(below[0])] or lines[-1:]
+    return found[0].strip() if found else "without a message"
+
+
+def attempt(course: Path, submission: Submission, secret: list[Path]) -> tuple[str, str]:
+    """Grade one submission: what is printed about it, and why it has no points, or ""."""
+    if not submission.assignment or submission.notebook is None:
+        trouble = "; ".join(submission.notes)
+    elif not enter(course, submission):
+        return "unchanged", ""
+    else:
+        trouble = autograde(course, submission, secret)
+    return f"not graded: {trouble}" if trouble else "graded", trouble
 
 
 def grade(course: Path, folder: Path) -> list[report.Row]:
@@ -52,23 +79,14 @@ def grade(course: Path, folder: Path) -> list[report.Row]:
     """
     submissions = collect(folder, names())
     prepare(course, sorted({each.assignment for each in submissions} - {""}))
-    failed: dict[tuple[str, str], report.Row] = {}
+    failures = Failures(course, folder)
     for each in submissions:
-        start, trouble = time.monotonic(), ""
-        if not each.assignment:
-            trouble = "; ".join(each.notes)
-        elif not enter(course, each):
-            print(f"{each.student} {each.assignment} unchanged", flush=True)
-            continue
-        else:
-            trouble = autograde(course, each, [folder])
-        if trouble:
-            row = report.Row(each.student, each.assignment, note=trouble)
-            failed[each.student, each.assignment] = row
-        outcome = f"not graded: {trouble}" if trouble else "graded"
+        start = time.monotonic()
+        outcome, trouble = attempt(course, each, [folder])
+        failures.note(each, trouble)
         seconds = time.monotonic() - start
-        print(f"{each.student} {each.assignment} {outcome} ({seconds:.0f} s)", flush=True)
-    table = [row for row in report.rows(course) if (row.student, row.assignment) not in failed]
-    table += failed.values()
+        name = each.assignment or "-"
+        print(f"{each.student} {name} {outcome} ({seconds:.0f} s)", flush=True)
+    table = report.rows(course)
     report.write(course / "grades.csv", table)
     return table

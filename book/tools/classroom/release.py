@@ -6,6 +6,7 @@ from pathlib import Path
 
 from .course import names, prepare
 
+WITH_SOLUTIONS = "not_for_students"  # source/ and release/, beside the zip files
 MOMENT = (2026, 1, 1, 0, 0, 0)  # the same bytes for the same content
 
 
@@ -21,7 +22,7 @@ def pack(archive: Path, folders: list[Path]) -> None:
 
 def write_release(target: Path) -> list[Path]:
     """Write `target`/NAME.zip for each assignment and `target`/assignments.zip with all of them."""
-    course = target / "course"
+    course = target / WITH_SOLUTIONS
     shutil.rmtree(target, ignore_errors=True)
     prepare(course, names())
     folders = [course / "release" / name for name in names()]

@@ -2,6 +2,7 @@
 
 import copy
 import re
+import unicodedata
 import zipfile
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
@@ -10,7 +11,7 @@ import nbformat
 from nbformat import NotebookNode
 
 LARGEST = 20 * 2**20  # bytes of a notebook
-STUDENT = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.@-]*")
+STUDENT = re.compile(r"\w([\w ,.'@()-]*[\w.)])?")  # without what glob or a formula would take
 
 
 @dataclass
@@ -60,7 +61,7 @@ def unpack(archive: Path) -> list[tuple[str, bytes]]:
 
 def files(path: Path) -> list[tuple[str, bytes]]:
     """(name, content) of the notebooks in a file or zip file."""
-    if path.suffix == ".zip":
+    if path.suffix.lower() == ".zip":
         return unpack(path)
     with path.open("rb") as file:
         return [(path.stem, file.read(LARGEST + 1))]
@@ -80,7 +81,8 @@ def collect(folder: Path, known: list[str]) -> list[Submission]:
     """All submissions in `folder`/STUDENT/*.ipynb and `folder`/STUDENT/*.zip.
 
     Of two files for one assignment the later one counts. A file for no known assignment gives a
-    submission without assignment. Raises `ValueError` if `folder` is not one, or holds no student.
+    submission without assignment, as does a folder without a file; folders inside it are not
+    searched. Raises `ValueError` if `folder` is not one, or holds no student.
     """
     if not folder.is_dir():
         raise ValueError(f"SUBMISSIONS must be a folder, got {folder}")
@@ -89,18 +91,27 @@ def collect(folder: Path, known: list[str]) -> list[Submission]:
         raise ValueError(f"SUBMISSIONS must hold a folder for each student, found none in {folder}")
     found: dict[tuple[str, str], Submission] = {}
     for student in students:
-        if not STUDENT.fullmatch(student.name):
-            note = "the folder's name must be letters, digits and any of _ . @ -"
-            found[student.name, ""] = Submission(student.name, "", notes=[note])
-            continue
-        paths = [p for p in student.iterdir() if p.suffix in (".ipynb", ".zip") and p.is_file()]
-        for path in sorted(paths, key=lambda p: (p.stat().st_mtime, p.name)):
-            for each in read(student.name, path, known):
-                key = each.student, each.assignment
-                if key in found and each.assignment:
-                    each.notes.append("handed in twice, the later file was taken")
-                found[key] = each
+        name = unicodedata.normalize("NFC", student.name)  # macOS writes ü in two characters
+        for each in handed_in(name, student, known):
+            key = each.student, each.assignment
+            if key in found and each.assignment:
+                each.notes.append("handed in twice, the later file was taken")
+            elif key in found:
+                each.notes = [*found[key].notes, *each.notes]
+            found[key] = each
     return list(found.values())
+
+
+def handed_in(student: str, folder: Path, known: list[str]) -> list[Submission]:
+    """The submissions in the folder of one student, in the order of their times; at least one."""
+    if not STUDENT.fullmatch(student):
+        note = "the folder's name must be letters, digits, spaces and any of _ . , ' @ ( ) -"
+        return [Submission(student, "", notes=[note])]
+    paths = [p for p in folder.iterdir() if p.suffix.lower() in (".ipynb", ".zip") and p.is_file()]
+    if not paths:
+        return [Submission(student, "", notes=["no notebook or zip file in the folder"])]
+    ordered = sorted(paths, key=lambda path: (path.stat().st_mtime, path.name))
+    return [each for path in ordered for each in read(student, path, known)]
 
 
 def read(student: str, path: Path, known: list[str]) -> list[Submission]:
@@ -110,6 +121,8 @@ def read(student: str, path: Path, known: list[str]) -> list[Submission]:
     except (OSError, ValueError) as trouble:
         name = assignment_of(path.stem, None, known)
         return [Submission(student, name, notes=[f"{path.name}: {trouble}"])]
+    if not parts:
+        return [Submission(student, "", notes=[f"{path.name}: no notebook in the zip file"])]
     submissions = []
     for name, data in parts:
         try:
