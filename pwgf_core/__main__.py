@@ -59,7 +59,8 @@ class Parser(argparse.ArgumentParser):
 
 def parser() -> Parser:
     """The command line's options; those left out are the problem's defaults."""
-    top = Parser(prog="python -m pwgf_core", description="Wasserstein gradient flows on generative models.")
+    about = "Wasserstein gradient flows on generative models."
+    top = Parser(prog="python -m pwgf_core", description=about)
     top.add_argument("--version", action="version", version=__version__)
     commands = top.add_subparsers(dest="command", required=True, parser_class=Parser)
     commands.add_parser("list", help="list the problems")
@@ -167,6 +168,8 @@ def table(problem: Problem, result: Evaluation) -> str:
         row += [problem.exact.energy(t)] if problem.exact else []
         row += [v[i] for v in result.errors.values()]
         lines.append("  ".join(f"{x:16.6g}" for x in row))
+    if result.errors:
+        lines.append("The errors are distances to the exact solution at t; see `evaluate`.")
     return "\n".join(lines)
 
 
@@ -232,7 +235,8 @@ def run_command(args: argparse.Namespace) -> int:
     print(f"{run.status} after {run.state.step} steps, {run.seconds:.1f} s. {run.message}".rstrip())
     for status, count in Counter(run.history.get("status", [])).items():
         if status != Status.CONVERGED:
-            print(f"{count} of them ended with {status}: {Status(status).advice}")
+            print(f"{count} of their solves ended with {status}; the errors above are with them.")
+            print(f"In Python, Problem(solver=...): {Status(status).advice}")
     if any(run.history.get("retries", [])):
         repeated, smallest = sum(map(bool, run.history["retries"])), min(run.history["h"])
         print(f"{repeated} of them were repeated with a smaller step, down to h = {smallest:.3g}")
