@@ -235,7 +235,7 @@ def run_command(args: argparse.Namespace) -> int:
     print(f"{run.status} after {run.state.step} steps, {run.seconds:.1f} s. {run.message}".rstrip())
     for status, count in Counter(run.history.get("status", [])).items():
         if status != Status.CONVERGED:
-            print(f"{count} of their solves ended with {status}; the errors above are with them.")
+            print(f"{count} of the steps ended with {status}; the errors above are with them.")
             print(f"In Python, Problem(solver=...): {Status(status).advice}")
     if any(run.history.get("retries", [])):
         repeated, smallest = sum(map(bool, run.history["retries"])), min(run.history["h"])

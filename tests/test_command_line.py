@@ -121,7 +121,7 @@ def test_a_folder_that_cannot_be_made_is_refused_before_the_run(
 def test_unfinished_solves_are_reported(capsys: pytest.CaptureFixture[str]) -> None:
     network = ["run", "ornstein_uhlenbeck", "--quiet", "--scheme", "bilevel", "--psi", "network"]
     assert main([*network, "--h", "0.1", "--t-end", "0.1", "--samples", "50", "--record", "1"]) == 0
-    assert "1 of them ended with max_iterations" in capsys.readouterr().out
+    assert "1 of the steps ended with max_iterations" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(
