@@ -71,6 +71,8 @@ class Minres:
         largest = previous.largest if previous else 0.0
         if self.shift:
             largest = largest or largest_eigenvalue(metric.matvec, g)
+            if not math.isfinite(largest):
+                return _not_finite(g)
             metric = metric.shifted(self.shift * largest)
         x0 = previous.x if previous and self.warm_start else None
         return minres(metric.matvec, g, x0, self.tol, self.max_iterations)

@@ -145,5 +145,5 @@ def test_what_has_no_inverse_is_an_error(generator: Generator) -> None:
 @each
 def test_wrong_shapes_are_named(transform: Transform, generator: Generator) -> None:
     theta = transform.init(generator)
-    with pytest.raises(ValueError, match=r"z must have shape"):
+    with pytest.raises(ValueError, match=r"x must have shape"):
         transform.inverse(theta, torch.zeros(3, transform.dim + 1).double())

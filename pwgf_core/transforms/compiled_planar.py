@@ -123,7 +123,8 @@ class Products:
         dw_, du_ = dw.numpy(), du.numpy()
         a = np.zeros((k, len(self.inputs)), self.inputs.dtype)
         a[:layers, :dim], a[:layers, dim] = dw_, db.numpy()
-        a[:layers, -k:][:, :layers] = np.tril(dw_ @ self.u.T + self.w @ du_.T, -1)
+        with np.errstate(invalid="ignore"):  # an infinite direction gives NaN, as without numba
+            a[:layers, -k:][:, :layers] = np.tril(dw_ @ self.u.T + self.w @ du_.T, -1)
         du_columns = pad(du_.T, d, k)
         dx = np.empty((d, n), self.inputs.dtype)
         c = self.none if start is None else start.contiguous().numpy()
