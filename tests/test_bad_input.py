@@ -8,17 +8,27 @@ from pathlib import Path
 from types import CodeType, FunctionType
 
 import pytest
-from bad_input import command, maps, measures, method
+from bad_input import command, growing, maps, measures, method
 from bad_input.case import Case
 
 import pwgf_core
 from pwgf_core.__main__ import main
 
-CASES = [*maps.CASES, *method.CASES, *measures.CASES]
+CASES = [*maps.CASES, *method.CASES, *measures.CASES, *growing.CASES]
 SETTLED = 200  # what the project promises
 RESULTS = {
     *("CheckError", "ChiSquare", "DiscreteW2", "Dissipation", "Evaluation", "Info", "InitialFit"),
-    *("Misfits", "NumericalError", "Solution", "Status", "Trajectory"),
+    *(
+        "Certificate",
+        "Growths",
+        "Insertion",
+        "Misfits",
+        "NumericalError",
+        "Pruned",
+        "Solution",
+        "Status",
+        "Trajectory",
+    ),
     *("FiniteVolume1D", "GaussianSolution", "Jacobian", "Reference", "Transform"),  # by subclasses
     *("PROBLEMS", "Relaxed"),  # a dictionary; a choice without settings
 }
@@ -82,6 +92,6 @@ def test_there_are_as_many_distinct_cases_as_promised() -> None:
 
 def test_every_public_name_is_called() -> None:
     """But for those that are only given back, and names of errors."""
-    text = "".join(Path(m.__file__ or "").read_text() for m in (maps, method, measures))
+    text = "".join(Path(m.__file__ or "").read_text() for m in (maps, method, measures, growing))
     unused = {n for n in pwgf_core.__all__ if not names(text, n)} - RESULTS
     assert unused == set()

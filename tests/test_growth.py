@@ -390,7 +390,7 @@ def test_radial_blocks_of_a_quadratic_potential_scale() -> None:
         assert float((flow.map(z, t) - s * z).abs().max()) < 0.01
         energy = 11 * (2 * s * s - math.log(s) - 0.5 * math.log(2 * math.pi * math.e))
         assert flow.energy(t) == pytest.approx(energy, abs=2e-3)
-    with pytest.raises(ValueError, match="at least 5 coordinates, got"):
+    with pytest.raises(ValueError, match="sizes must be an integer of at least 5, got 2"):
         RadialBlocks([lambda r: r], [2])
 
 

@@ -7,7 +7,15 @@ from typing import NamedTuple
 
 from torch import Tensor
 
-from ..errors import check_lists, check_positive, check_real, check_type
+from ..errors import (
+    check_lists,
+    check_number,
+    check_points,
+    check_positive,
+    check_real,
+    check_type,
+    check_values,
+)
 from ..schemes.forces import jump_force
 from ..state import Problem
 from .bounds import growth_bound_along
@@ -40,6 +48,7 @@ def certificate(
     >>> certificate(p, [0.0, 0.5], [p.theta0, p.theta0], z, lam=0.0).bound
     [0.0, 0.5]
     """
+    check_number("lam", lam)
     residual = residual_along(problem, times, thetas, z)
     bound = growth_bound_along(times, lam, residual, problem.e0["value"])
     return Certificate(list(times), residual, bound)
@@ -68,8 +77,13 @@ def residual_along(
     """
     check_type("problem", problem, Problem)
     check_lists(2, times=times, thetas=thetas)
+    for time in times:
+        check_number("times", time)
     for theta in thetas:
         check_real("thetas", theta, (problem.model.transform.n_params,))
+        check_values("thetas", theta)
+    check_points("z", z, problem.model.dim)
+    check_values("z", z)
     found = [0.0] * len(times)
     for k in range(len(times) - 1):
         step = times[k + 1] - times[k]

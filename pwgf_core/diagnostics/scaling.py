@@ -35,10 +35,14 @@ class Machine:
 
     def compute(self, dim: int, layers: int, samples: float) -> float:
         """Seconds of a product with Ĝ of a planar flow on one process: (12Kd + 4K²)N/rate."""
+        check_count("dim", dim)
+        check_count("layers", layers)
+        check_positive("samples", samples)
         return (12 * layers * dim + 4 * layers**2) * samples / self.rate
 
     def all_reduce(self, numbers: int, processes: int) -> float:
         """Seconds of the sum of as many numbers over all processes."""
+        check_count("numbers", numbers)
         check_count("processes", processes)
         rounds = math.ceil(math.log2(processes))
         volume = numbers * (processes - 1) / processes
@@ -46,6 +50,8 @@ class Machine:
 
     def product(self, dim: int, layers: int, samples: int, processes: int) -> float:
         """Seconds of a product with N/P samples a process and one all-reduce of m = (2d + 1)K."""
+        check_count("samples", samples)
+        check_count("processes", processes)
         share = self.compute(dim, layers, samples / processes)
         return share + self.all_reduce((2 * dim + 1) * layers, processes)
 
@@ -56,5 +62,6 @@ class Machine:
 
     def efficiency(self, dim: int, layers: int, samples: int, processes: int) -> float:
         """Time of one process with N samples over that of P with N each: 1 at best."""
+        check_count("processes", processes)
         one = self.product(dim, layers, samples, 1)
         return one / self.product(dim, layers, samples * processes, processes)

@@ -9,7 +9,16 @@ import torch
 from torch import Tensor
 
 from ..diagnostics.distances import w2_1d
-from ..errors import check_shape
+from ..errors import (
+    check_count,
+    check_function,
+    check_lists,
+    check_points,
+    check_positive,
+    check_real,
+    check_type,
+    check_values,
+)
 from ..model import Cloud
 from .fokker_planck_1d import FokkerPlanck1D
 
@@ -23,7 +32,8 @@ class RadialBlocks:
     monotone R_t from the law of |y_k| at 0 to that at t. `sizes` sum to d, `rotation` is Q.
 
     Raises `ValueError` for a size below 5, where the law of r does not vanish at 0 fast enough, for
-    as many potentials as sizes not given, or a rotation of another shape.
+    as many potentials as sizes not given, or a rotation that is not an
+    orthogonal matrix (d, d).
 
     >>> flow = RadialBlocks([lambda r: r * r / 2], [6], cells=1000)  # in equilibrium: N(0, I)
     >>> round(flow.energy(0.5) + 3 * math.log(2 * math.pi), 3)  # log of the normalisation
@@ -38,14 +48,19 @@ class RadialBlocks:
         end: float = 10.0,
         cells: int = 4000,
     ) -> None:
-        if len(potentials) != len(sizes) or min(sizes, default=0) < 5:
-            raise ValueError(
-                "sizes must give every potential a block of at least 5 coordinates, got "
-                f"{list(sizes)} for {len(potentials)} potentials"
-            )
+        check_lists(1, potentials=potentials, sizes=sizes)
+        for u, n in zip(potentials, sizes, strict=True):
+            check_function("potentials", u)
+            check_count("sizes", n, 5)
+        check_positive("end", end)
         d = sum(sizes)
-        q = torch.eye(d, dtype=torch.float64) if rotation is None else rotation.double().cpu()
-        check_shape("rotation", q, (d, d))
+        q = torch.eye(d, dtype=torch.float64) if rotation is None else rotation
+        check_real("rotation", q, (d, d))
+        check_values("rotation", q)
+        q = q.double().cpu()
+        gap = float((q @ q.T - torch.eye(d, dtype=q.dtype)).abs().max())
+        if gap > 1e-5:  # round-off of single precision stays below
+            raise ValueError(f"rotation must be orthogonal, got one that misses it by {gap:.3g}")
         self.sizes, self.rotation = list(sizes), q
         self.laws = [
             FokkerPlanck1D(
@@ -75,6 +90,7 @@ class RadialBlocks:
 
         The latter is the root of the sum of W2² of the radii of the blocks: W2 lies between them.
         """
+        check_type("cloud", cloud, Cloud)
         x = cloud.x.double().cpu()
         miss = (x - self.map(cloud.z, t)).square().sum(1)
         total = 0.0
@@ -84,5 +100,5 @@ class RadialBlocks:
         return {"map_l2": math.sqrt(float(miss.mean())), "radius_w2": math.sqrt(total)}
 
     def _blocks(self, x: Tensor) -> Sequence[Tensor]:
-        check_shape("x", x, (None, sum(self.sizes)))
+        check_points("x", x, sum(self.sizes))
         return (x.double().cpu() @ self.rotation.T).split(self.sizes, 1)

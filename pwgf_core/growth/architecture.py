@@ -7,7 +7,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from ..errors import check_choice, check_shape
+from ..errors import (
+    check_alike,
+    check_choice,
+    check_points,
+    check_real,
+    check_type,
+    check_values,
+)
 from ..transforms import Affine, Compose, Planar, Residual, Transform
 from ..transforms.affine import AffineJacobian
 from ..transforms.base import Jacobian
@@ -31,10 +38,12 @@ class Insertion(NamedTuple):
 
     def embed(self, theta: Tensor) -> Tensor:
         """θ in the larger family: (m,) → (m′,)."""
+        check_real("theta", theta, (len(self.kept),))
         return self.start.to(theta).index_put((self.kept.to(theta.device),), theta)
 
     def embed_tangent(self, xi: Tensor) -> Tensor:
         """The same for a tangent vector ξ, which does not move the new parameters."""
+        check_real("xi", xi, (len(self.kept),))
         return xi.new_zeros(len(self.start)).index_put((self.kept.to(xi.device),), xi)
 
 
@@ -52,8 +61,12 @@ def insert(transform: Transform, w: Tensor, b: Tensor, family: str = "planar") -
     >>> inserted.transform, inserted.embed(torch.ones(6)).shape
     (Compose(Affine(2, 'full'), Planar(2, 2, scale=1.0, spread=1.5)), torch.Size([16]))
     """
-    check_shape("w", w, (None, transform.dim))
-    check_shape("b", b, (len(w),))
+    check_type("transform", transform, Transform)
+    check_points("w", w, transform.dim)
+    check_real("b", b, (len(w),))
+    check_alike("b", b, "w", w)
+    check_values("w", w)
+    check_values("b", b)
     check_choice("family", family, FAMILIES)
     n, d = w.shape
     if isinstance(transform, Compose):
@@ -111,6 +124,7 @@ def units(jacobian: Jacobian) -> tuple[Tensor, Tensor]:
     The tangent space at θ is close to the span of 1, y and t times R^d: exactly that for the u of a
     residual network, and for planar layers with u = 0.
     """
+    check_type("jacobian", jacobian, Jacobian)
     if isinstance(jacobian, ComposeJacobian):
         return units(jacobian.chain[0])
     if isinstance(jacobian, PlanarJacobian):

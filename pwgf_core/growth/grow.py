@@ -10,7 +10,15 @@ import torch
 from torch import Generator, Tensor
 
 from ..distributed import expectation
-from ..errors import check_choice, check_count, check_positive
+from ..errors import (
+    check_choice,
+    check_count,
+    check_lists,
+    check_memory,
+    check_positive,
+    check_real,
+    check_type,
+)
 from ..gradient_fields import whitening
 from ..metrics import RelaxedMetric
 from ..model import PushForward
@@ -66,6 +74,7 @@ class Growth:
 
     def due(self, step: int) -> bool:
         """Whether to look before this step."""
+        check_count("step", step, 0)
         return step % self.every == 0
 
 
@@ -95,6 +104,14 @@ def grow(problem: Problem, state: State, growth: Growth, generator: Generator) -
     >>> found.problem.model.transform.parts[1].layers, found.report["predicted"] < 30
     (4, True)
     """
+    check_type("problem", problem, Problem)
+    check_type("state", state, State)
+    check_type("growth", growth, Growth)
+    check_type("generator", generator, Generator)
+    dim = problem.model.dim
+    check_memory("samples", growth.samples, 2 * growth.samples * dim)
+    row = state.theta.new_zeros(1, dim)
+    insert(problem.model.transform, row, row[:, 0], growth.family)  # refuses before the search
     first = _sample(problem, state.theta, growth.samples, generator)
     second = _sample(problem, state.theta, growth.samples, generator)
     layers = units(first.jacobian)[1].shape[1]
@@ -185,12 +202,22 @@ def grown(problem: Problem, growths: Sequence[Mapping[str, Any]], theta: Tensor)
     `growths` are the reports of the run, `theta` its first θ: a run that began with p is evaluated
     with `grown(p, run.growths, run.thetas[0])`, which is p itself where nothing has grown.
 
-    Raises `ValueError` for a θ of another size.
+    Raises `ValueError` for a θ of another size, and for reports without layers and family.
     """
+    check_type("problem", problem, Problem)
+    check_lists(0, growths=growths)
+    check_real("theta", theta, (None,))
     for report in growths:
-        w = theta.new_zeros(report["layers"], problem.model.dim)
-        insertion = insert(problem.model.transform, w, w[:, 0], report["family"])
+        check_type("growths", report, Mapping)
+        layers: Any = report.get("layers")
+        family: Any = report.get("family")
+        check_count("layers", layers)
+        check_choice("family", family, FAMILIES)
+        check_memory("layers", layers, float(layers) * (2 * problem.model.dim + 1))
+        w = theta.new_zeros(layers, problem.model.dim)
+        insertion = insert(problem.model.transform, w, w[:, 0], family)
         problem = _enlarged(problem, insertion)
+    check_real("theta", theta, (problem.model.transform.n_params,))
     initial = problem.initial and replace(problem.initial, theta=theta)
     return replace(problem, theta0=theta, initial=initial)
 

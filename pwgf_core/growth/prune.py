@@ -8,7 +8,14 @@ import torch
 from torch import Generator, Tensor
 
 from ..distributed import expectation
-from ..errors import check_count, check_positive
+from ..errors import (
+    check_count,
+    check_memory,
+    check_positive,
+    check_real,
+    check_type,
+    check_values,
+)
 from ..initial import fit_initial
 from ..model import PushForward
 from ..transforms import Compose, Planar, Residual, Transform
@@ -34,6 +41,7 @@ def layer_costs(model: PushForward, theta: Tensor, z: Tensor) -> tuple[Tensor, T
     cost is |u_k|²/(H⁻¹)_kk: zero where u_k = 0, and where t_k depends on the other features, as of
     two equal layers. Returns the costs (K,) and the changes of all u that go with them, (K, K, d).
     """
+    check_type("model", model, PushForward)
     jacobian = model.transform.jacobian(theta, z)
     _, t = units(jacobian)
     part, p, _ = _growing(model.transform, theta)
@@ -72,12 +80,17 @@ def prune(
     >>> found.model.transform.layers, found.w2_bound < 1e-6
     (1, True)
     """
+    check_type("model", model, PushForward)
+    check_real("theta", theta, (model.transform.n_params,))
+    check_values("theta", theta)
     check_positive("tol", tol)
+    check_type("generator", generator, Generator)
     check_count("samples", samples)
     check_count("least", least)
     reference, transform = model.reference, model.transform
     part, _, _ = _growing(transform, theta)
     layers = part.layers if isinstance(part, Planar) else part.width
+    check_memory("samples", samples, float(samples) * (layers + 1 + model.dim))
     z = reference.draw(samples, generator, theta.dtype, reference.samplings[-1])
     sizes = {layers: (model, theta, torch.arange(layers))}
     small, current, kept = model, theta, torch.arange(layers)

@@ -8,13 +8,21 @@ import torch
 from torch import Generator, Tensor
 
 from ..energies import Entropy, Potential
-from ..errors import check_count, check_shape
+from ..errors import (
+    check_count,
+    check_device,
+    check_draw,
+    check_dtype,
+    check_memory,
+    check_points,
+    check_values,
+)
 from ..exact import RadialBlocks
 from ..linalg import Minres
 from ..model import PushForward
 from ..reference import Gaussian
 from ..state import Problem
-from .families import make_transform
+from .families import first_theta, make_transform
 from .styblinski_tang import random_rotation
 
 FAMILIES = ("planar", "affine", "affine-planar")
@@ -38,6 +46,8 @@ def shells_10d(
     radii (`RadialBlocks`).
     """
     dtype = dtype or torch.float64
+    check_dtype("dtype", dtype)
+    check_device("device", device)
     turn = torch.eye(DIM, dtype=torch.float64) if rotate is None else random_rotation(DIM, rotate)
     family = make_transform(transform, DIM, layers, allowed=FAMILIES)
     q = turn.to(device, dtype)
@@ -56,7 +66,7 @@ def shells_10d(
     return Problem(
         PushForward(Gaussian(DIM), family),
         Potential(lambda x: excess(x)[1].square().sum(1), gradient) + Entropy(),
-        family.init(Generator().manual_seed(seed), dtype, device),
+        first_theta(family, seed, dtype, device),
         t_end=1.0,
         h=0.05,
         samples=2000,
@@ -76,10 +86,12 @@ class Mixture:
     """
 
     def __init__(self, centres: Tensor) -> None:
-        check_shape("centres", centres, (None, None))
+        check_points("centres", centres)
+        check_values("centres", centres)
         self.centres = centres
 
     def _logits(self, x: Tensor) -> Tensor:
+        check_points("x", x, self.centres.shape[1])
         return -0.5 * (x[:, None] - self.centres.to(x)).square().sum(2)
 
     def log_prob(self, x: Tensor) -> Tensor:
@@ -94,6 +106,7 @@ class Mixture:
     def sample(self, n: int, generator: Generator) -> Tensor:
         """`n` independent points, shape (n, d), in the dtype of the centres."""
         k, d = self.centres.shape
+        check_draw(n, d, generator, self.centres.dtype)
         which = torch.randint(k, (n,), generator=generator)
         noise = torch.randn(n, d, generator=generator, dtype=torch.float64)
         return self.centres[which] + noise.to(self.centres)
@@ -103,6 +116,7 @@ def mixture_target(dim: int, draw: int) -> Mixture:
     """4 + d/2 centres, drawn uniformly from [−5, 5]^d with the seed `draw`."""
     check_count("dim", dim)
     check_count("draw", draw, 0)
+    check_memory("dim", dim, (4 + dim // 2) * dim)
     generator = Generator().manual_seed(draw)
     centres = torch.rand(4 + dim // 2, dim, generator=generator, dtype=torch.float64)
     return Mixture(10 * centres - 5)
@@ -125,9 +139,11 @@ def gaussian_mixture(
     There is no exact solution to compare with.
     """
     dtype = dtype or torch.float64
+    check_dtype("dtype", dtype)
+    check_device("device", device)
     target = mixture_target(dim, draw)
     family = make_transform(transform, dim, layers, allowed=("affine", "affine-planar"))
-    theta0 = family.init(Generator().manual_seed(seed), torch.float64)
+    theta0 = first_theta(family, seed, torch.float64)
     theta0[: dim * dim] *= 4  # the matrix of the affine map comes first
     return Problem(
         PushForward(Gaussian(dim), family),
