@@ -5,8 +5,9 @@ from __future__ import annotations
 import html
 import math
 from dataclasses import dataclass, field
+from typing import Any
 
-from .errors import check_count, check_not_negative, is_number, refuse
+from .errors import check_count, check_not_negative, refuse
 
 
 def number(value: float, repeat: float, digits: int = 3) -> str:
@@ -19,11 +20,18 @@ def number(value: float, repeat: float, digits: int = 3) -> str:
     >>> number(0.12345, 0.01)
     '<data class="number" data-repeat="0.01">0.123</data>'
     """
-    if not is_number(value):
-        refuse("value", value, "a number")
+    value = _single("value", value)
     check_not_negative("repeat", repeat)
     check_count("digits", digits)
     return f'<data class="number" data-repeat="{repeat:.3g}">{value:.{digits}g}</data>'
+
+
+def _single(name: str, given: Any) -> float:
+    """A number, also the only one of a tensor or an array."""
+    try:
+        return float(given if not isinstance(given, str) else None)
+    except (TypeError, ValueError, RuntimeError):
+        refuse(name, given, "a number")
 
 
 @dataclass(frozen=True, repr=False)
@@ -86,13 +94,12 @@ class Claims:
         `repeat` is how far the value may move when the page is run on another machine, by
         default a tenth of the tolerance.
         """
-        for name, given in (("value", value), ("reference", reference)):
-            if not is_number(given) and not isinstance(given, bool):
-                refuse(name, given, "a number")
+        value, reference = _single("value", value), _single("reference", reference)
+        tolerance = _single("tolerance", tolerance)
         check_not_negative("tolerance", tolerance)
-        repeat = tolerance / 10 if repeat is None else repeat
+        repeat = tolerance / 10 if repeat is None else _single("repeat", repeat)
         check_not_negative("repeat", repeat)
-        claim = Claim(statement, float(value), float(reference), float(tolerance), float(repeat))
+        claim = Claim(statement, value, reference, tolerance, repeat)
         self.claims.append(claim)
         if not claim.holds:
             raise ClaimError(
