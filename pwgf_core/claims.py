@@ -28,8 +28,10 @@ def number(value: float, repeat: float, digits: int = 3) -> str:
 
 def _single(name: str, given: Any) -> float:
     """A number, also the only one of a tensor or an array."""
+    if isinstance(given, str):
+        refuse(name, given, "a number")
     try:
-        return float(given if not isinstance(given, str) else None)
+        return float(given)
     except (TypeError, ValueError, RuntimeError):
         refuse(name, given, "a number")
 
