@@ -9,7 +9,7 @@ from torch import Generator, Tensor
 
 from ..errors import check_count, check_number, check_positive, check_real, check_values
 from .base import Jacobian, Transform, check_invertible
-from .recurrence import BLOCK, Recurrence
+from .recurrence import BLOCK, Recurrence, may_compile
 
 try:
     from .compiled_planar import Products
@@ -169,7 +169,7 @@ class PlanarJacobian(Jacobian):
         self.wu = (self.w * self.u).sum(1)
         check_invertible(1 + self.wu.min(), "the planar flow")
         self.lower = torch.tril(self.w @ self.u.T, -1)
-        if Products is not None and z.device.type == "cpu" and z.dtype in Products.dtypes:
+        if Products is not None and may_compile(z) and z.dtype in Products.dtypes:
             self.inputs, self.t = Products.allocate(self.z, k)
             self.compiled = Products(self.w, self.u, self.lower, self.inputs)
         else:  # [z; t; 1], so that one product serves dW, dL and db together

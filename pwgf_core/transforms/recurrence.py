@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+
 import torch
 from torch import Tensor
 
@@ -11,6 +15,31 @@ except (ImportError, RuntimeError):  # numba is optional: the same numbers take 
     compiled = None
 
 BLOCK = 4  # rows solved elementwise between two matrix products; 4 to 8 measured best
+
+
+_wanted = ContextVar("wanted", default=True)
+
+
+@contextmanager
+def plain_torch() -> Iterator[None]:
+    """Products of planar flows inside use torch alone, also where numba is: to count or compare.
+
+    >>> from pwgf_core import Planar
+    >>> with plain_torch():
+    ...     jacobian = Planar(2, 3).jacobian(torch.zeros(15), torch.ones(4, 2))
+    >>> jacobian.compiled is None
+    True
+    """
+    token = _wanted.set(False)
+    try:
+        yield
+    finally:
+        _wanted.reset(token)
+
+
+def may_compile(x: Tensor) -> bool:
+    """Whether compiled loops may be used for x, if there are any."""
+    return _wanted.get() and x.device.type == "cpu"
 
 
 class Recurrence:
@@ -26,7 +55,7 @@ class Recurrence:
         self.scale, self.reverse = scale, reverse
         self.work = torch.empty_like(scale)
         self.compiled = (
-            compiled is not None and scale.device.type == "cpu" and scale.dtype in compiled.DTYPES
+            compiled is not None and may_compile(scale) and scale.dtype in compiled.DTYPES
         )
         if self.compiled:
             self.matrix = (lower.T.flip(0, 1) if reverse else lower).contiguous()
