@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import torch
-from run import processor
+from timing import processor
 
 from pwgf_core import RelaxedMetric, evolve, problem, step_generator
 from pwgf_core.distributed import sharded, start, total, world
