@@ -19,6 +19,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+# numba compiles by calls that are refused here; without it pwgf_core takes its plain products.
+sys.modules["numba"] = None  # type: ignore[assignment]
+
+# ruff: noqa: E402
 import torch
 from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
