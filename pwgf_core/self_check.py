@@ -9,6 +9,7 @@ import linecache
 import math
 import traceback
 from collections.abc import Callable
+from inspect import unwrap
 from types import CodeType
 from typing import Any
 
@@ -189,7 +190,7 @@ def names_used(function: Callable[..., Any]) -> set[str]:
     ['eigh', 'linalg', 'shift', 'torch']
     """
     check_function("function", function)
-    code = getattr(function, "__code__", None)
+    code = getattr(unwrap(function), "__code__", None)  # methods of an energy are wrapped
     todo, names = [code], set()
     while todo:
         code = todo.pop()

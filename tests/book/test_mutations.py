@@ -40,6 +40,7 @@ def test_the_cells_pass_unmutated() -> None:
     run(METRIC)  # the other chapters' cells pass in `make check-notebooks`
 
 
+@pytest.mark.filterwarnings("ignore:the run stopped:RuntimeWarning")
 @pytest.mark.parametrize("mutation", map(case, MUTATIONS))
 def test_a_false_statement_is_seen(mutation: Mutation, monkeypatch: pytest.MonkeyPatch) -> None:
     right = resolve_name(mutation.target)
