@@ -325,17 +325,6 @@ MUTATIONS = [
     ),
     Mutation(
         STIFF,
-        "pwgf_core.LinearlyImplicit.step",
-        "the explicit Euler step",
-        lambda right: (
-            lambda self, problem, state, z, limit=math.inf: Explicit(self.h, "euler").step(
-                problem, state, z, limit
-            )
-        ),
-        slow=True,
-    ),
-    Mutation(
-        STIFF,
         "pwgf_core.schemes.implicit.equal_step",
         "a proximal step of half the length",
         lambda right: lambda h, limit: right(h, limit) / 2,
@@ -482,9 +471,9 @@ MUTATIONS = [
     ),
     Mutation(
         STIFF,
-        "pwgf_core.LinearlyImplicit.step",
-        "the explicit Euler step",
-        explicit_euler,
+        "pwgf_core.metrics.CurvedMetric.weigh",
+        "twice the curvature",
+        lambda right: lambda self, field: 2 * right(self, field) - field,
         slow=True,
     ),
     Mutation(
