@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from ..distributed import expectation
+from ..distributed import check_finite, expectation
 from ..errors import (
     NumericalError,
     check_count,
@@ -31,7 +31,7 @@ from ..model import Cloud
 from ..state import Info, Problem, State
 from ..transforms.base import Jacobian
 from .explicit import Explicit, equal_step, mean_square
-from .forces import check_finite, energy_gradient, finite_energy
+from .forces import energy_gradient, finite_energy
 
 MEMORY = 10  # pairs that L-BFGS keeps
 DENSE_LIMIT = 1000  # parameters up to which the preconditioner is a Cholesky factor
