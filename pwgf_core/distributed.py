@@ -206,7 +206,7 @@ def check_finite(
         ...
     pwgf_core.errors.base.NumericalError: x(t) is not finite at 1 of 2 points; take more steps
     """
-    finite = torch.isfinite(values).flatten(1).all(1)
+    finite = torch.isfinite(torch.atleast_1d(values)).unsqueeze(-1).flatten(1).all(1)
     wrong, n = total(torch.stack([(~finite).sum(), torch.ones_like(finite).sum()])).tolist()
     if wrong:
         raise NumericalError(f"{name} is not finite at {wrong} of {n} points; {advice}")

@@ -26,7 +26,8 @@ from .errors import (
 from .linalg import minres
 from .metrics import RelaxedMetric, largest_eigenvalue
 from .model import PushForward
-from .transforms.base import Jacobian, newton_inverse
+from .transforms.base import Jacobian
+from .transforms.inverse import newton_inverse
 
 W2_SAMPLES = 1000
 MEMORY, HALVINGS = 20, 30
