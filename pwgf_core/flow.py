@@ -27,7 +27,7 @@ from .errors import (
 from .growth import Growth, grow, grown
 from .limits import check_run
 from .reference import SAMPLINGS
-from .resume import append, continued, drop_unfinished, step_generator
+from .resume import append, continued, drop_unfinished, recorded_times, step_generator
 from .state import Info, Problem, State
 from .trajectory import Trajectory
 
@@ -73,7 +73,8 @@ def evolve(
     stagnates, or the energy on its sample is above F(0) + 3 + |F(0)|. With `retries` = K it is then
     repeated from the last good state with the largest step halved, up to h/2^K; after four good
     steps it doubles again. The energy may then not rise by more than 0.01 (1 + |F|) in one step.
-    `retries` may change on resuming.
+    `retries` may change on resuming, and `t_end` and `record` may grow where the recorded times so
+    far stay: twice both goes on to the same bits as a run straight to twice `t_end`.
 
     Raises `ValueError` for settings out of range, and if the settings of `resume`, its first θ or
     the energy there differ.
@@ -112,7 +113,7 @@ def evolve(
             raise ValueError(f"growth needs one process, got {processes.size}")
     if retries > MOST_RETRIES:
         raise ValueError(f"retries must be at most {MOST_RETRIES}, got {retries}")
-    targets = [t_end * i / record for i in range(1, record)] + [t_end]
+    targets = recorded_times(t_end, record)
     settings = {
         "problem": problem.name,
         "transform": repr(problem.model.transform),
@@ -136,7 +137,7 @@ def evolve(
         if growth is not None or resume.growths:
             problem = grown(problem, resume.growths, resume.thetas[0])
         run = continued(resume, problem, settings, targets)
-        if resume.status == "completed":
+        if run.status == "completed":
             return run
     device = problem.theta0.device
     checkpoint = None if processes.rank else checkpoint

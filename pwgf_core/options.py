@@ -79,7 +79,7 @@ def parser() -> Parser:
         "--out", type=Path, metavar="DIR", help="write metrics.json and run.safetensors"
     )
     run.add_argument(
-        "--resume", action="store_true", help="go on with the run in --out, other options unchanged"
+        "--resume", action="store_true", help="go on with the run in --out, also to a later end"
     )
     run.add_argument("--checkpoint-every", type=int, default=100, metavar="N", help="steps")
     run.add_argument(

@@ -32,6 +32,11 @@ def step_generator(
     return Generator(device).manual_seed(word)
 
 
+def recorded_times(t_end: float, record: int) -> list[float]:
+    """The times above 0 that a run records, at `record` equal intervals."""
+    return [t_end * i / record for i in range(1, record)] + [t_end]
+
+
 def append(run: Trajectory, info: Info, state: State, recorded: bool) -> None:
     """Add a step; the state comes last, so that an interrupt in between leaves it as it was."""
     for name, value in {"t": run.state.t, **asdict(info)}.items():
@@ -54,15 +59,24 @@ def drop_unfinished(run: Trajectory) -> None:
 def continued(
     stored: Trajectory, problem: Problem, settings: dict[str, Any], targets: list[float]
 ) -> Trajectory:
-    """A copy of the stored run to go on with, if it is one of this problem and these settings."""
+    """A copy of the stored run to go on with, if it is one of this problem and these settings.
+
+    It may go on to a later end, where its own recorded times are the first of the `targets`: every
+    step, cut at the next of them, is then that of a run straight to the later end.
+    """
+    times = ("t_end", "record")
     names = [*settings, *(["growth"] if "growth" in stored.settings else [])]
+    if _is_start(targets, *map(stored.settings.get, times)):
+        names = [name for name in names if name not in times]
     differ = [k for k in dict.fromkeys(names) if stored.settings.get(k) != settings.get(k)]
     if differ:
+        advice = "; a run goes on to a later t_end if all its recorded times stay, as with t_end "
         raise ValueError(
             "cannot resume: the stored run has "
             + ", ".join(f"{k}={stored.settings.get(k)!r}" for k in differ)
             + " instead of "
             + ", ".join(f"{k}={settings.get(k)!r}" for k in differ)
+            + (f"{advice}and record twice as large" if set(differ) <= {*times} else "")
         )
     theta0 = stored.thetas[0].to(problem.theta0.device)
     if theta0.shape != problem.theta0.shape:
@@ -81,9 +95,11 @@ def continued(
                 f"cannot resume: the stored run started at the energy {first:.9g}, and this "
                 f"problem starts at {energy:.9g}"
             )
+    ended = stored.status == "completed" and stored.settings["t_end"] == settings["t_end"]
     run = replace(
         stored,
-        status="completed" if stored.status == "completed" else "running",
+        settings=stored.settings | settings,
+        status="completed" if ended else "running",
         message="",
         times=list(stored.times),
         thetas=list(stored.thetas),
@@ -93,3 +109,13 @@ def continued(
     full = 1 + sum(t <= stored.state.t for t in targets)  # not the state where the run stopped
     del run.times[full:], run.thetas[full:]
     return run
+
+
+def _is_start(targets: list[float], t_end: Any, record: Any) -> bool:
+    """Whether these are the recorded times of a run to `t_end`, and perhaps later ones."""
+    return (
+        isinstance(record, int)
+        and 0 < record <= len(targets)
+        and targets[record - 1] == t_end
+        and targets[:record] == recorded_times(t_end, record)
+    )
