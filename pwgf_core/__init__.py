@@ -65,7 +65,7 @@ from .exact import (
     particle_flow,
     trajectories,
 )
-from .flow import evolve, step_generator
+from .flow import evolve
 from .gradient_fields import GradientFields
 from .growth import Growth, grown, prune
 from .initial import InitialFit, fit_initial
@@ -76,6 +76,7 @@ from .model import Cloud, PushForward
 from .potential_network import PotentialNetwork
 from .problems import PROBLEMS, problem
 from .reference import Barenblatt, FromDistribution, Gaussian, Reference, Uniform
+from .resume import step_generator
 from .schemes import BiLevel, BiLevelNetwork, Explicit, ImplicitRelaxed, LinearlyImplicit
 from .state import Info, Problem, State
 from .trajectory import Trajectory

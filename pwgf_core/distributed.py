@@ -20,7 +20,7 @@ import torch
 import torch.distributed as dist
 from torch import Tensor
 
-from .errors import check_positive
+from .errors import NumericalError, check_positive
 
 OPERATIONS = {"sum": "SUM", "max": "MAX"}
 
@@ -193,6 +193,23 @@ def check_agreement(name: str, x: Tensor) -> None:
             f"{name} differs by {gap:.3g} between the processes: an average in the energy or the "
             "transform does not go through `expectation`, or the machines are not alike"
         )
+
+
+def check_finite(
+    name: str, values: Tensor, advice: str = "use a smaller step h or check the input"
+) -> None:
+    """Raise `NumericalError` with `advice`, in all processes, unless the values (n, …) at all
+    points are finite.
+
+    >>> check_finite("x(t)", torch.tensor([[1.0, 2.0], [3.0, torch.inf]]), "take more steps")
+    Traceback (most recent call last):
+        ...
+    pwgf_core.errors.base.NumericalError: x(t) is not finite at 1 of 2 points; take more steps
+    """
+    finite = torch.isfinite(torch.atleast_1d(values)).unsqueeze(-1).flatten(1).all(1)
+    wrong, n = total(torch.stack([(~finite).sum(), torch.ones_like(finite).sum()])).tolist()
+    if wrong:
+        raise NumericalError(f"{name} is not finite at {wrong} of {n} points; {advice}")
 
 
 def check_single(what: str) -> None:

@@ -6,12 +6,10 @@ import os
 import time
 import warnings
 from collections.abc import Callable
-from dataclasses import asdict, replace
-from typing import Any
+from dataclasses import replace
 
-import numpy as np
 import torch
-from torch import Generator, Tensor
+from torch import Tensor
 from tqdm.std import tqdm
 
 from . import __version__, distributed
@@ -21,7 +19,6 @@ from .errors import (
     NumericalError,
     check_choice,
     check_count,
-    check_device,
     check_function,
     check_method,
     check_positive,
@@ -30,28 +27,11 @@ from .errors import (
 from .growth import Growth, grow, grown
 from .limits import check_run
 from .reference import SAMPLINGS
+from .resume import append, continued, drop_unfinished, recorded_times, step_generator
 from .state import Info, Problem, State
 from .trajectory import Trajectory
 
 BAR = "{l_bar}{bar}| t = {n:.3g} of {total:.3g} [{elapsed}<{remaining}{postfix}]"
-
-
-def step_generator(
-    seed: int, step: int, device: torch.device | str = "cpu", stream: int | None = None
-) -> Generator:
-    """The generator of a step's sample: it depends on (seed, step) only, so runs can resume.
-
-    Another `stream` gives numbers for another purpose at the same step.
-    """
-    check_count("seed", seed, 0)
-    check_count("step", step, 0)
-    if not isinstance(device, torch.device):  # else it is that of a tensor
-        check_device("device", device)
-    if stream is not None:
-        check_count("stream", stream, 0)
-    words = [seed, step] if stream is None else [seed, step, stream]
-    word = int(np.random.SeedSequence(words).generate_state(1)[0])
-    return Generator(device).manual_seed(word)
 
 
 def evolve(
@@ -93,7 +73,8 @@ def evolve(
     stagnates, or the energy on its sample is above F(0) + 3 + |F(0)|. With `retries` = K it is then
     repeated from the last good state with the largest step halved, up to h/2^K; after four good
     steps it doubles again. The energy may then not rise by more than 0.01 (1 + |F|) in one step.
-    `retries` may change on resuming.
+    `retries` may change on resuming, and `t_end` and `record` may grow where the recorded times so
+    far stay: twice both goes on to the same bits as a run straight to twice `t_end`.
 
     Raises `ValueError` for settings out of range, and if the settings of `resume`, its first θ or
     the energy there differ.
@@ -132,7 +113,7 @@ def evolve(
             raise ValueError(f"growth needs one process, got {processes.size}")
     if retries > MOST_RETRIES:
         raise ValueError(f"retries must be at most {MOST_RETRIES}, got {retries}")
-    targets = [t_end * i / record for i in range(1, record)] + [t_end]
+    targets = recorded_times(t_end, record)
     settings = {
         "problem": problem.name,
         "transform": repr(problem.model.transform),
@@ -155,8 +136,8 @@ def evolve(
     else:
         if growth is not None or resume.growths:
             problem = grown(problem, resume.growths, resume.thetas[0])
-        run = _continued(resume, problem, settings, targets)
-        if resume.status == "completed":
+        run = continued(resume, problem, settings, targets)
+        if run.status == "completed":
             return run
     device = problem.theta0.device
     checkpoint = None if processes.rank else checkpoint
@@ -198,7 +179,7 @@ def evolve(
                     check_agreement("theta", state.theta)
                 if target - state.t < 1e-9 * t_end:
                     state = replace(state, t=target)
-                _append(run, info, state, recorded=state.t == target)
+                append(run, info, state, recorded=state.t == target)
                 bar.update(state.t - bar.n)
                 bar.set_postfix(step=state.step, energy=f"{info.energy:.4g}", refresh=False)
                 if state.step % checkpoint_every == 0:
@@ -215,7 +196,7 @@ def evolve(
     except NumericalError as error:
         run.status, run.message = "failed", f"at t = {run.state.t:.6g}: {error}"
     bar.close()
-    _keep(run, run.state)
+    drop_unfinished(run)
     if run.times[-1] < run.state.t:
         run.times.append(run.state.t)
         run.thetas.append(run.state.theta)
@@ -241,69 +222,6 @@ def _grow(
     return found.problem, replace(run, state=found.state, thetas=thetas, growths=growths)
 
 
-def _continued(
-    stored: Trajectory, problem: Problem, settings: dict[str, Any], targets: list[float]
-) -> Trajectory:
-    """A copy of the stored run to go on with, if it is one of this problem and these settings."""
-    names = [*settings, *(["growth"] if "growth" in stored.settings else [])]
-    differ = [k for k in dict.fromkeys(names) if stored.settings.get(k) != settings.get(k)]
-    if differ:
-        raise ValueError(
-            "cannot resume: the stored run has "
-            + ", ".join(f"{k}={stored.settings.get(k)!r}" for k in differ)
-            + " instead of "
-            + ", ".join(f"{k}={settings.get(k)!r}" for k in differ)
-        )
-    theta0 = stored.thetas[0].to(problem.theta0.device)
-    if theta0.shape != problem.theta0.shape:
-        shapes = f"{tuple(theta0.shape)} instead of {tuple(problem.theta0.shape)}"
-        raise ValueError(f"cannot resume: the stored run has theta of shape {shapes}")
-    if not torch.allclose(theta0, problem.theta0, rtol=1e-3, atol=1e-3):  # a fit may vary a little
-        raise ValueError("cannot resume: the stored run started at another theta")
-    if stored.history:
-        generator = step_generator(settings["seed"], 0, theta0.device)
-        draw = problem.model.reference.draw
-        z = draw(settings["samples"], generator, theta0.dtype, settings["sampling"])
-        energy = float(problem.energy.value(problem.model.linearize(theta0, z)[0]))
-        first = stored.history["energy"][0]
-        if abs(energy - first) > torch.finfo(theta0.dtype).eps ** 0.5 * (1 + abs(first)):
-            raise ValueError(
-                f"cannot resume: the stored run started at the energy {first:.9g}, and this "
-                f"problem starts at {energy:.9g}"
-            )
-    run = replace(
-        stored,
-        status="completed" if stored.status == "completed" else "running",
-        message="",
-        times=list(stored.times),
-        thetas=list(stored.thetas),
-        history={k: list(v) for k, v in stored.history.items()},
-        e0=stored.e0 or problem.e0,
-    )
-    full = 1 + sum(t <= stored.state.t for t in targets)  # not the state where the run stopped
-    del run.times[full:], run.thetas[full:]
-    return run
-
-
-def _keep(run: Trajectory, state: State) -> None:
-    """Remove what an interrupt left of a step that did not end."""
-    for column in run.history.values():
-        del column[state.step :]
-    recorded = sum(t <= state.t for t in run.times)
-    del run.times[recorded:], run.thetas[recorded:]
-
-
 def _anywhere(processes: World, stop: Tensor) -> bool:
     """Whether one of the processes stops: all of them have to stop at the same step."""
     return bool(processes.reduce(stop.int(), "max") if processes.size > 1 else stop)
-
-
-def _append(run: Trajectory, info: Info, state: State, recorded: bool) -> None:
-    """Add a step; the state comes last, so that an interrupt in between leaves it as it was."""
-    for name, value in {"t": run.state.t, **asdict(info)}.items():
-        column = run.history.setdefault(name, [])
-        column[run.state.step :] = [value]
-    if recorded:
-        run.times.append(state.t)
-        run.thetas.append(state.theta)
-    run.state = state

@@ -15,7 +15,6 @@ from .distributed import expectation
 from .errors import (
     NumericalError,
     check_count,
-    check_finite,
     check_function,
     check_points,
     check_positive,
@@ -27,7 +26,8 @@ from .errors import (
 from .linalg import minres
 from .metrics import RelaxedMetric, largest_eigenvalue
 from .model import PushForward
-from .transforms.base import Jacobian, newton_inverse
+from .transforms.base import Jacobian
+from .transforms.inverse import newton_inverse
 
 W2_SAMPLES = 1000
 MEMORY, HALVINGS = 20, 30
@@ -144,12 +144,18 @@ def _likelihood(model: PushForward, x: Tensor) -> Objective:
     return objective
 
 
+def _check_first(loss: float) -> None:
+    """Raise `NumericalError` unless the loss at the first θ is finite."""
+    if not math.isfinite(loss):
+        raise NumericalError(f"the loss at the first theta is {loss}; start from another theta")
+
+
 def _gauss_newton(
     objective: Objective, theta: Tensor, gain: float, max_iterations: int
 ) -> tuple[Tensor, bool, int]:
     """θ after damped steps, whether the expected gain fell below `gain`, and their number."""
     loss, jacobian, downhill = objective(theta)
-    check_finite("the loss at the first theta", torch.tensor(loss), "start from another theta")
+    _check_first(loss)
     damping = 1e-3
     for k in range(max_iterations):
         metric = RelaxedMetric(jacobian)
@@ -175,7 +181,7 @@ def _quasi_newton(
 ) -> tuple[Tensor, bool, int]:
     """The same by L-BFGS; a step is halved until the loss falls enough (Armijo)."""
     loss, _, downhill = objective(theta)
-    check_finite("the loss at the first theta", torch.tensor(loss), "start from another theta")
+    _check_first(loss)
     pairs: deque[tuple[Tensor, Tensor]] = deque(maxlen=MEMORY)  # of changes of θ and gradient
     for k in range(max_iterations):
         step, weights = downhill, []

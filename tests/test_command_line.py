@@ -110,6 +110,15 @@ def test_resume_continues_and_refuses_other_settings(
     assert "samples=200 instead of samples=300" in capsys.readouterr().err
 
 
+def test_resume_goes_on_to_a_later_end(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main([*SMALL, "--out", str(tmp_path / "part")]) == 0
+    longer = [*SMALL, "--t-end", "2", "--record", "10"]
+    assert main([*longer, "--out", str(tmp_path / "part"), "--resume"]) == 0
+    assert main([*longer, "--out", str(tmp_path / "whole")]) == 0
+    part, whole = read(tmp_path / "part"), read(tmp_path / "whole")
+    assert {**part, "seconds": 0} == {**whole, "seconds": 0}
+
+
 def test_a_folder_that_cannot_be_made_is_refused_before_the_run(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -16,7 +16,8 @@ from pathlib import Path
 import pytest
 
 from pwgf_core import PROBLEMS, Evaluation
-from pwgf_core.__main__ import main, parser
+from pwgf_core.__main__ import main
+from pwgf_core.options import parser
 
 CODES = {0, 1, 2, 130}
 SECONDS = 60.0  # a fitted first θ takes about one; this is a hang

@@ -16,7 +16,7 @@ from cases import invertible, normal
 from torch import Generator, Tensor
 
 from pwgf_core import Jacobian, Planar, RelaxedMetric
-from pwgf_core.transforms import planar, recurrence
+from pwgf_core.transforms import planar_jacobian, recurrence
 
 pytest.importorskip("numba", reason="install the extra [fast]")
 from pwgf_core.transforms import compiled
@@ -75,7 +75,7 @@ def test_numba_changes_rounding_only(
     transform, theta, z = flow(size, dtype)
     fast = answers(transform.jacobian(theta, z))
     slow = answers(Jacobian(transform, theta, z))
-    monkeypatch.setattr(planar, "Products", None)
+    monkeypatch.setattr(planar_jacobian, "Products", None)
     monkeypatch.setattr(recurrence, "compiled", None)
     plain = transform.jacobian(theta, z)
     assert plain.compiled is None
@@ -142,8 +142,8 @@ def test_a_forked_process_has_threads_of_its_own() -> None:
 WITHOUT = """
 import torch
 from pwgf_core import Explicit, evolve, problem
-from pwgf_core.transforms import planar, recurrence
-assert planar.Products is None and recurrence.compiled is None
+from pwgf_core.transforms import planar_jacobian, recurrence
+assert planar_jacobian.Products is None and recurrence.compiled is None
 flow = problem("ornstein_uhlenbeck", transform="planar")
 result = evolve(flow, Explicit(h=0.1), t_end=0.2, samples=300, progress=False)
 assert result.status == "completed", result.status

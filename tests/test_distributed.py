@@ -56,7 +56,7 @@ from pwgf_core.distributed import (
     world,
 )
 from pwgf_core.schemes.forces import energy_gradient, jump_force
-from pwgf_core.transforms.base import check_orientation
+from pwgf_core.transforms.inverse import check_orientation
 
 N = 101  # a prime: no number of processes divides it
 # Sums of 101 numbers in another order: some machine epsilons times their condition, below 1e2.

@@ -21,7 +21,7 @@ from pwgf_core import (
     evaluate,
     evaluation_cloud,
 )
-from pwgf_core.flow import step_generator
+from pwgf_core.resume import step_generator
 
 
 def test_a_run_and_its_record() -> None:

@@ -9,7 +9,7 @@ from torch import Generator
 from torch.distributions import MultivariateNormal
 
 from pwgf_core import Affine, Compose, Gaussian, NumericalError, Planar, PushForward, Transform
-from pwgf_core.transforms.base import newton_inverse
+from pwgf_core.transforms.inverse import newton_inverse
 from pwgf_core.transforms.planar import solve_activation
 
 each = pytest.mark.parametrize("transform", DIFFEOMORPHISMS, ids=repr)

@@ -8,7 +8,7 @@ from cases import invertible, normal, random_theta, relative_gap
 from torch import Generator, Tensor
 
 from pwgf_core import Jacobian, NumericalError, Planar
-from pwgf_core.transforms.planar import BLOCK, Recurrence
+from pwgf_core.transforms.recurrence import BLOCK, Recurrence
 
 
 @pytest.mark.parametrize("seed", range(100))

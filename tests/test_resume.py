@@ -10,9 +10,11 @@ import pytest
 import torch
 from safetensors import safe_open
 from safetensors.torch import save_file
-from small_run import PROBLEM, assert_equal, run, stop_after
+from small_run import EXACT, PROBLEM, SCHEME, assert_equal, run, stop_after
 
-from pwgf_core import Explicit, Info, InitialFit, Potential, State, Trajectory
+from pwgf_core import Entropy, Explicit, Info, InitialFit, Potential, State, Trajectory
+
+ADAPTIVE = Explicit(0.1, "adaptive")
 
 
 def test_a_file_holds_a_run(tmp_path: Path) -> None:
@@ -69,6 +71,35 @@ def test_resuming_leaves_the_given_record_as_it_is(tmp_path: Path) -> None:
 def test_resuming_a_completed_run_changes_nothing() -> None:
     whole = run()
     assert_equal(run(whole), whole)
+
+
+@pytest.mark.parametrize("scheme", [SCHEME, ADAPTIVE], ids=["midpoint", "adaptive"])
+@pytest.mark.parametrize("steps", [6, 1000], ids=["interrupted", "completed"])
+def test_a_run_goes_on_to_a_later_end(scheme: Explicit, steps: int, tmp_path: Path) -> None:
+    """Twice the end with twice the records: the same intervals, to which every step keeps."""
+    path = tmp_path / "run"
+    part = run(scheme=scheme, callback=stop_after(steps), checkpoint=path)
+    assert part.times[-1] == part.state.t
+    assert part.status == ("interrupted" if steps == 6 else "completed")
+    whole = run(scheme=scheme, t_end=1.6, record=8)
+    longer = run(Trajectory.load(path), scheme=scheme, t_end=1.6, record=8)
+    assert longer.times[:5] == run(scheme=scheme).times
+    assert_equal(longer, whole)
+
+
+def test_a_run_that_retries_goes_on_to_a_later_end() -> None:
+    stiff = replace(PROBLEM, energy=Potential.quadratic(EXACT.mu, 12 * EXACT.precision) + Entropy())
+    part = run(problem=stiff, retries=6)
+    assert any(part.history["halvings"])
+    whole = run(problem=stiff, retries=6, t_end=1.6, record=8)
+    assert_equal(run(part, problem=stiff, retries=6, t_end=1.6, record=8), whole)
+
+
+@pytest.mark.parametrize(("t_end", "record"), [(0.4, 2), (1.6, 4), (1.6, 9), (0.8, 8), (1.2, 5)])
+def test_other_recorded_times_are_refused(t_end: float, record: int) -> None:
+    """An earlier end, or one whose recorded times cut other steps."""
+    with pytest.raises(ValueError, match=r"cannot resume: .* if all its recorded times stay"):
+        run(run(), t_end=t_end, record=record)
 
 
 def test_resuming_adds_up_the_seconds() -> None:

@@ -12,7 +12,8 @@ from collections.abc import Callable
 import torch
 from torch import Generator, Tensor
 
-from pwgf_core.errors import check_count, check_finite, check_positive, check_shape
+from pwgf_core.distributed import check_finite
+from pwgf_core.errors import check_count, check_positive, check_shape
 
 Field = Callable[[Tensor], Tensor]
 

@@ -9,10 +9,10 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from ..distributed import check_finite
 from ..energies import Energy
 from ..errors import (
     check_count,
-    check_finite,
     check_function,
     check_lists,
     check_number,

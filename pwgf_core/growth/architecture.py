@@ -19,7 +19,7 @@ from ..transforms import Affine, Compose, Planar, Residual, Transform
 from ..transforms.affine import AffineJacobian
 from ..transforms.base import Jacobian
 from ..transforms.compose import ComposeJacobian
-from ..transforms.planar import PlanarJacobian
+from ..transforms.planar_jacobian import PlanarJacobian
 from ..transforms.residual import ResidualJacobian
 
 FAMILIES = ("planar", "residual")

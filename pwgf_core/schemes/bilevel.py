@@ -8,14 +8,14 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Generator, Tensor
 
-from ..distributed import check_single, expectation
+from ..distributed import check_finite, check_single, expectation
 from ..errors import check_choice, check_count, check_positive, check_type
 from ..linalg import Status
 from ..metrics import MetricChoice, Wasserstein
 from ..potential_network import PotentialNetwork
 from ..state import Info, Problem, State
 from .explicit import equal_step, mean_square
-from .forces import check_finite, check_parameters, energy_gradient, finite_energy
+from .forces import check_parameters, energy_gradient, finite_energy
 from .implicit import ImplicitRelaxed
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from ..distributed import expectation
+from ..distributed import check_finite, expectation
 from ..errors import (
     NumericalError,
     check_choice,
@@ -21,7 +21,7 @@ from ..linalg import LinearSolver, Solution, Status
 from ..metrics import MetricChoice, Relaxed
 from ..state import Info, Problem, State
 from ..transforms import Transform
-from .forces import check_finite, check_parameters, energy_gradient, finite_energy, jump_force
+from .forces import check_parameters, energy_gradient, finite_energy, jump_force
 
 # Rows of stage coefficients, weights, and for the adaptive pair the weights of lower order.
 # The pair is Ralston's third-order rule with the midpoint rule inside: no further solve.

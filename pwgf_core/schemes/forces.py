@@ -97,18 +97,6 @@ def finite_energy(problem: Problem, cloud: Cloud, when: str) -> float:
     return value
 
 
-def check_finite(name: str, values: Tensor) -> None:
-    """Raise `NumericalError`, in all processes, unless the values (n, …) at all points are
-    finite."""
-    finite = torch.isfinite(values).flatten(1).all(1)
-    wrong, n = total(torch.stack([(~finite).sum(), torch.ones_like(finite).sum()])).tolist()
-    if wrong:
-        raise NumericalError(
-            f"{name} is not finite at {wrong} of {n} points; use a smaller step h or "
-            "check the input"
-        )
-
-
 def check_parameters(theta: Tensor, h: float) -> None:
     """Raise `NumericalError` unless the θ that a step of size h arrives at is finite."""
     wrong = len(theta) - int(torch.isfinite(theta).sum())

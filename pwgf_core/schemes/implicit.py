@@ -9,7 +9,7 @@ from dataclasses import dataclass, field, replace
 import torch
 from torch import Tensor
 
-from ..distributed import expectation
+from ..distributed import check_finite, expectation
 from ..errors import (
     NumericalError,
     check_count,
@@ -18,7 +18,7 @@ from ..errors import (
     check_not_negative,
     check_positive,
 )
-from ..linalg import LinearSolver, Status, minres
+from ..linalg import LinearSolver, minres
 from ..metrics import (
     CurvedMetric,
     MetricChoice,
@@ -31,9 +31,9 @@ from ..model import Cloud
 from ..state import Info, Problem, State
 from ..transforms.base import Jacobian
 from .explicit import Explicit, equal_step, mean_square
-from .forces import check_finite, energy_gradient, finite_energy
+from .forces import energy_gradient, finite_energy
+from .lbfgs import minimise
 
-MEMORY = 10  # pairs that L-BFGS keeps
 DENSE_LIMIT = 1000  # parameters up to which the preconditioner is a Cholesky factor
 EXTRA = 1e-3  # part of λ_max(G) added to the preconditioner only
 
@@ -76,7 +76,9 @@ class ImplicitRelaxed:
         """One step on the sample z, of the largest size up to h that divides `limit`."""
         h = equal_step(self.h, limit)
         objective = Proximal(problem, state.theta, z, h, self.metric, self.tau)
-        theta, iterations, status, slope = minimise(objective, self.tol, self.max_iterations)
+        theta, iterations, status, slope = minimise(
+            objective, state.theta, objective.precondition, self.tol, self.max_iterations
+        )
         energy, distance = objective.parts(theta)
         info = Info(
             h,
@@ -164,83 +166,6 @@ def _inverse(metric: RelaxedMetric, h: float) -> Callable[[Tensor], Tensor]:
             f"{metric.size}); use a larger tau"
         )
     return lambda g: h * torch.cholesky_solve(g[:, None], factor)[:, 0]
-
-
-def minimise(
-    objective: Proximal, tol: float, max_iterations: int
-) -> tuple[Tensor, int, Status, float]:
-    """Preconditioned L-BFGS with Armijo backtracking.
-
-    Returns θ, the number of iterations, the status, and the length of the last gradient relative
-    to the first one.
-    """
-    theta = objective.theta
-    value, gradient = objective(theta)
-    first, slope0 = value, float(torch.linalg.vector_norm(gradient))
-    if not math.isfinite(first + slope0):
-        raise NumericalError(
-            f"the energy is {first:.4g} and the length of its gradient {slope0:.4g}, which must "
-            "be finite; check the input"
-        )
-    pairs: list[tuple[Tensor, Tensor, Tensor]] = []
-    status = Status.MAX_ITERATIONS
-    iteration = 0
-    for iteration in range(1, max_iterations + 1):
-        direction = -_two_loops(pairs, gradient, objective.precondition)
-        descent = float(direction @ gradient)
-        if not descent < 0:
-            pairs.clear()
-            direction = -objective.precondition(gradient)
-            descent = float(direction @ gradient)
-        found = _armijo(objective, theta, direction, value, descent)
-        if found is None:
-            if iteration == 1 and -descent > 1e-12 * (1 + abs(value)):
-                raise NumericalError(
-                    "the implicit step found no descent along a direction of slope "
-                    f"{descent:.3g}; use a smaller h, a larger tau or more samples"
-                )
-            status = Status.CONVERGED  # to rounding
-            break
-        s, y = found[0] - theta, found[2] - gradient
-        if float(s @ y) > 1e-12 * float(s.norm() * y.norm()):
-            pairs = [*pairs[-MEMORY + 1 :], (s, y, 1 / (s @ y))]
-        drop = value - found[1]
-        theta, value, gradient = found
-        if drop <= tol * (first - value):
-            status = Status.CONVERGED
-            break
-    slope = float(torch.linalg.vector_norm(gradient))
-    return theta, iteration, status, slope / slope0 if slope0 else 0.0
-
-
-def _armijo(
-    objective: Proximal, theta: Tensor, direction: Tensor, value: float, descent: float
-) -> tuple[Tensor, float, Tensor] | None:
-    """The first of θ + p, θ + p/4, … that lowers the objective enough, with value and gradient."""
-    length = 1.0
-    while length > 1e-8:
-        trial = theta + length * direction
-        new_value, new_gradient = objective(trial)
-        if new_value <= value + 1e-4 * length * descent:
-            return trial, new_value, new_gradient
-        length /= 4
-    return None
-
-
-def _two_loops(
-    pairs: list[tuple[Tensor, Tensor, Tensor]],
-    gradient: Tensor,
-    precondition: Callable[[Tensor], Tensor],
-) -> Tensor:
-    """The inverse Hessian of L-BFGS applied to a gradient."""
-    q, alphas = gradient, []
-    for s, y, rho in reversed(pairs):
-        alphas.append(rho * (s @ q))
-        q = q - alphas[-1] * y
-    q = precondition(q)
-    for (s, y, rho), alpha in zip(pairs, reversed(alphas), strict=True):
-        q = q + (alpha - rho * (y @ q)) * s
-    return q
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,8 @@ from torch import Generator, Tensor
 from torch.func import jacfwd, vjp, vmap
 
 from ..errors import check_count, check_function, check_type
-from .base import Jacobian, Transform, check_orientation
+from .base import Jacobian, Transform
+from .inverse import check_orientation
 
 # n: sample, i and j: coordinates, k: scalar function, m: parameter
 SUMS = {

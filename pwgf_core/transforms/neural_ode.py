@@ -8,7 +8,8 @@ import torch
 from torch import Generator, Tensor
 
 from ..errors import check_count, check_positive
-from .base import Transform, newton_inverse
+from .base import Transform
+from .inverse import newton_inverse
 
 
 class NeuralODE(Transform):

@@ -8,7 +8,8 @@ import torch
 from torch import Generator, Tensor
 
 from ..errors import check_count, check_positive, check_real, check_type
-from .base import Jacobian, Kinks, Transform, check_orientation
+from .base import Jacobian, Kinks, Transform
+from .inverse import check_orientation
 
 
 class TwoLayerReLU(Transform):

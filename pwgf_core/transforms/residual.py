@@ -11,7 +11,8 @@ import torch
 from torch import Generator, Tensor
 
 from ..errors import check_choice, check_count, check_positive
-from .base import Jacobian, Transform, check_orientation
+from .base import Jacobian, Transform
+from .inverse import check_orientation
 
 
 class Activation(NamedTuple):

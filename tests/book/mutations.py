@@ -189,7 +189,7 @@ MUTATIONS = [
     ),
     Mutation(
         MAPS,
-        "pwgf_core.transforms.planar.PlanarJacobian.det",
+        "pwgf_core.transforms.planar_jacobian.PlanarJacobian.det",
         "1 − t′ w·u",
         lambda right: property(lambda self: 1 - self.slope * self.wu[:, None]),
     ),
@@ -211,7 +211,7 @@ MUTATIONS = [
     ),
     Mutation(
         MAPS,
-        "pwgf_core.transforms.planar.check_invertible",
+        "pwgf_core.transforms.planar_jacobian.check_invertible",
         "a fold is not reported",
         lambda right: lambda smallest, what: None,
         slow=True,

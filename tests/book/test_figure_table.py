@@ -12,7 +12,7 @@ from nbformat.v4 import new_code_cell, new_notebook, new_output
 
 from execute import BOOK, ROOT
 from figure_table import TABLES, chapters, contents, entries, entry, figures, problems, unnamed
-from pwgf_core.__main__ import parser
+from pwgf_core.options import parser
 from pwgf_core.problems import PROBLEMS
 
 PAGE = (BOOK / "reproducing.md").read_text(encoding="utf-8")
