@@ -269,7 +269,9 @@ def distances(data: Any) -> None:
         attempt(lambda: discrete_w2(x, y).value),
         attempt(lambda: energy_distance(x, y, distinct=False)),
         attempt(lambda: sliced_w2(x, y, Generator().manual_seed(0), directions)),
-        attempt(lambda: w2_1d(x[:, 0], y[:, 0])) if x.ndim == y.ndim == 2 and x.shape[1] else None,
+        attempt(lambda: w2_1d(x[:, 0], y[:, 0]))
+        if x.ndim == y.ndim == 2 and x.shape[1] and y.shape[1]
+        else None,
     ]
     for value in found:
         if value is not None and max(float(x.abs().max()), float(y.abs().max())) < 1e100:

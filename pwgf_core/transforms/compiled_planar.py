@@ -169,7 +169,8 @@ class Products:
             products += other_products
             du += other_du
         below = np.tril(products[:layers, -len(self.lower) :][:, :layers], -1)
-        dw = products[:layers, :dim] + below @ self.u
-        du = du[:layers, :dim] + below.T @ self.w
+        with np.errstate(invalid="ignore"):
+            dw = products[:layers, :dim] + below @ self.u
+            du = du[:layers, :dim] + below.T @ self.w
         db = products[:layers, dim]
         return from_numpy(dw), from_numpy(du), from_numpy(db), from_numpy(r_z)[:dim].T
