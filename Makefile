@@ -49,7 +49,7 @@ grade: $(VENV)/.assignments ## grade SUBMISSIONS=folder by machine: course/grade
 	@$(BIN)/python book/tools/assignments.py --course "$(COURSE)" grade "$(SUBMISSIONS)"
 
 formgrader: $(VENV)/.assignments ## mark by hand in JupyterLab
-	@$(BIN)/python book/tools/assignments.py --course "$(COURSE)" formgrader
+	@$(BIN)/python book/tools/assignments.py --course "$(COURSE)" formgrader -- $(LAB_ARGS)
 
 grades: $(VENV)/.assignments ## write course/grades.csv again, with the marks given by hand
 	@$(BIN)/python book/tools/assignments.py --course "$(COURSE)" table

@@ -20,7 +20,7 @@ from torch import Tensor
 from .errors import check_function, check_not_negative
 
 NUMBERS = (bool, int, float, np.float64, np.float32, np.int64, np.bool_)
-MOST_SHOWN = 9  # entries of an array in a message; a 3 × 3 matrix is shown in full
+MOST_SHOWN = 10  # entries of an array in a message; a 2 × 5 matrix is shown in full
 
 
 class AnswerError(AssertionError):
@@ -63,7 +63,8 @@ def _shown(values: np.ndarray, zero: float, whole: bool) -> str:
         edgeitems=3 if values.ndim < 2 else 1,
         separator=", ",
     )
-    return text if "\n" not in text else "\n    " + text.replace("\n", "\n    ")
+    lines = [line for line in text.split("\n") if line.strip()]  # numpy parts blocks by blank ones
+    return text if len(lines) == 1 else "\n    ".join(["", *lines])
 
 
 def _difference(gaps: np.ndarray, allowed: float) -> str:

@@ -129,7 +129,10 @@ def test_messages_are_short_and_without_noise() -> None:
         expected, found, _ = "\n".join(message(torch.ones(size), torch.zeros(size))).split(": ", 2)
         assert "..." in expected + found
         assert found.count("0.") <= 9
-    assert "..." not in "".join(message(torch.ones(3, 3), torch.zeros(3, 3)))
+    for shape in ((3, 3), (1, 2, 5), (4, 2, 1)):
+        shown = "".join(message(torch.ones(shape), torch.zeros(shape)))
+        assert "..." not in shown
+        assert "\n    \n" not in shown  # numpy leaves lines between blocks
 
 
 def test_an_error_of_the_answer_is_explained() -> None:

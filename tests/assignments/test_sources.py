@@ -16,8 +16,10 @@ from classroom import course
 from classroom.execute import LimitedExecute
 from classroom.leaks import REGION, hidden_lines, leaks
 from classroom.release import pack
+from execute import BOOK
 
 TESTS = ("call", "compare", "confirm")
+TITLE = re.compile(r"^(?:#+|:+\{prf:\w+\}) (.+)$", re.MULTILINE)  # of a section, of a theorem
 PARTS = re.compile(r"^## \d+\. .+ \((\d+) points?(, marked by hand)?\)$", re.MULTILINE)
 
 
@@ -84,7 +86,7 @@ def test_questions_and_wrong_answers_are_enough(name: str) -> None:
     assert sum(number for number, hand in stated if hand) == sum(by_hand)
     assert sum(number for number, hand in stated if not hand) == sum(points(notebook).values())
     assert "*Marks.*" in text
-    assert "hours" in text
+    assert re.search(r"\bhours?\b", text), "say how many hours a student needs"
 
     answers = [parse(path.read_text(encoding="utf-8")) for path in wrong_answers(name)]
     assert len(answers) >= 4
@@ -121,6 +123,21 @@ def test_each_visible_test_has_a_hint_and_something_to_read(name: str) -> None:
                 if isinstance(node, ast.Call) and getattr(node.func, "id", "") in TESTS:
                     named = {each.arg for each in node.keywords}
                     assert {"hint", "read"} <= named, ast.unparse(node)
+
+
+def test_what_to_read_is_in_the_book(name: str) -> None:
+    """Sections and theorems that READ names in quotation marks have these titles."""
+    titles = {
+        title for page in (BOOK / "src").glob("*.md") for title in TITLE.findall(page.read_text())
+    }
+    for cell in course.notebook(name).cells:
+        if cell.metadata.get("nbgrader", {}).get("grade") and cell.cell_type == "code":
+            (read,) = (
+                ast.literal_eval(node.value)
+                for node in ast.parse(cell.source).body
+                if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "READ"
+            )
+            assert set(re.findall(r"'([^']+)'", read)) <= titles, read
 
 
 def test_nothing_hidden_is_released(name: str, released: NotebookNode) -> None:
