@@ -218,7 +218,8 @@ def test_an_evaluation_ends_where_the_energy_sums_over_pairs() -> None:
     result = run()
     attraction = Interaction(lambda y: y.square().sum(1) / 2)
     moments = QuarticInteraction(0.0, 1.0)
-    assert (0.5 * attraction + moments).pairwise and not moments.pairwise
+    assert (0.5 * attraction + moments).pairwise
+    assert not moments.pairwise
     pairs, exact = (
         evaluate(replace(PROBLEM, energy=energy, exact=None), result, n).energy
         for energy, n in ((attraction, None), (moments, 4096))
