@@ -54,8 +54,8 @@ formgrader: $(VENV)/.assignments ## mark by hand in JupyterLab
 grades: $(VENV)/.assignments ## write course/grades.csv again, with the marks given by hand
 	@$(BIN)/python book/tools/assignments.py --course "$(COURSE)" table
 
-lab: $(VENV)/.book ## open the chapters in JupyterLab
-	$(BIN)/jupyter lab --notebook-dir=book --LabApp.news_url=None $(LAB_ARGS)
+lab: $(VENV)/.lab ## open the chapters in JupyterLab
+	$(BIN)/jupyter lab --notebook-dir=book $(LAB_ARGS)
 
 serve: book ## show the book at http://localhost:8000 (other port: PORT=...)
 	$(BIN)/python -m http.server $(PORT) --bind 127.0.0.1 --directory $(dir $(SITE))
@@ -104,6 +104,12 @@ $(VENV)/.%: pyproject.toml constraints.txt | $(BIN)/python
 	@echo "Installing the packages of [$*] into $(VENV), which can take a few minutes ..."
 	@$(BIN)/pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[$*]'
 	@touch $@ $(addprefix $(VENV)/.,$(CONTAINED_$*))
+
+# JupyterLab asks whether to fetch news, unless the plugin that asks is off.
+$(VENV)/.lab: $(VENV)/.book
+	@$(BIN)/jupyter labextension disable --level=sys_prefix \
+		@jupyterlab/apputils-extension:announcements 2>/dev/null
+	@touch $@
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \

@@ -15,7 +15,9 @@ from small_run import EXACT, PROBLEM, assert_equal, run, stop_after
 from pwgf_core import (
     Explicit,
     Info,
+    Interaction,
     Potential,
+    QuarticInteraction,
     State,
     Trajectory,
     evaluate,
@@ -209,3 +211,18 @@ def test_evaluation_of_a_run() -> None:
     assert evaluation.energy[0] == pytest.approx(EXACT.energy(0.0), rel=1e-12)
     assert max(evaluation.errors["bures_w2"]) < 0.05  # 64 samples a step, measured 0.02
     assert evaluate(replace(PROBLEM, exact=None), result, 64).errors == {}
+
+
+def test_an_evaluation_ends_where_the_energy_sums_over_pairs() -> None:
+    """Attraction by |y|²/2 has the energy tr C/2: 65 536 points would make 4·10⁹ pairs a time."""
+    result = run()
+    attraction = Interaction(lambda y: y.square().sum(1) / 2)
+    moments = QuarticInteraction(0.0, 1.0)
+    assert (0.5 * attraction + moments).pairwise
+    assert not moments.pairwise
+    pairs, exact = (
+        evaluate(replace(PROBLEM, energy=energy, exact=None), result, n).energy
+        for energy, n in ((attraction, None), (moments, 4096))
+    )
+    # n/(n − 1) between distinct pairs and all, and rounding
+    assert pairs == pytest.approx([F * 4096 / 4095 for F in exact], rel=1e-10)

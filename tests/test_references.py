@@ -136,7 +136,7 @@ def test_what_cannot_be_matched_is_an_error(
     mean, variance = exact_moments(reference)
     with pytest.raises(ValueError, match="must lie in the support"):
         reference.matched(reference.sample(50, generator) + 10 * variance.sqrt())
-    with pytest.raises(ValueError, match="matching needs more than"):
+    with pytest.raises(ValueError, match="matched samples need more than"):
         reference.matched(reference.sample(reference.dim, generator))
     with pytest.raises(NumericalError, match="covariance of the sample is singular"):
         reference.matched(mean.expand(50, reference.dim))

@@ -53,7 +53,11 @@ class Energy(ABC):
     ...     print(run.status, run.history["energy"][-1] < run.history["energy"][0])
     completed True
     completed True
+
+    `pairwise` says that a value costs O(n²): `evaluate` then takes fewer points.
     """
+
+    pairwise: bool = False
 
     def __init_subclass__(cls, **options: Any) -> None:
         """Let the methods that an energy writes for itself check that they see a cloud."""
@@ -97,6 +101,7 @@ class Sum(Energy):
 
     def __init__(self, terms: tuple[tuple[float, Energy], ...]) -> None:
         self.terms = terms
+        self.pairwise = any(e.pairwise for _, e in terms)
 
     def __repr__(self) -> str:
         parts = (repr(e) if c == 1 else f"{c:g} * {e!r}" for c, e in self.terms)

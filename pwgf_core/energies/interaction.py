@@ -46,6 +46,8 @@ class Interaction(Energy):
     (2.0, tensor([ 4., -4.]))
     """
 
+    pairwise = True
+
     def __init__(
         self,
         W: Callable[[Tensor], Tensor],

@@ -101,7 +101,7 @@ def match(z: Tensor, mean: Tensor, covariance: Tensor) -> Tensor:
     """
     check_points("z", z, len(mean))
     if len(z) <= len(mean):
-        raise ValueError(f"matching needs more than {len(mean)} points, got z with {len(z)}")
+        raise ValueError(f"matched samples need more than {len(mean)} points z, got {len(z)}")
     centred = z - z.mean(0)
     factor, failed = torch.linalg.cholesky_ex(centred.T @ centred / len(z))
     if failed:
