@@ -12,6 +12,10 @@ from ..distributed import total
 from ..errors import NumericalError
 
 NEWTON_STEPS, HALVINGS = 50, 30
+ADVICE = (
+    "use a smaller step h, or retries, which halves it where needed; "
+    "a larger shift of the solver; or more samples"
+)
 
 
 def newton_inverse(
@@ -67,8 +71,7 @@ def check_orientation(sign: Tensor, what: str) -> None:
     positive, negative, n = total(here.sum(1)).tolist()
     if n not in (positive, negative):
         raise NumericalError(
-            f"{what} folds: the determinant of its derivative changes sign on the sample; "
-            "use a smaller step h, a larger shift of the solver, or more samples"
+            f"{what} folds: the determinant of its derivative changes sign on the sample; {ADVICE}"
         )
 
 
@@ -76,6 +79,5 @@ def check_invertible(smallest: Tensor, what: str) -> None:
     """Raise `NumericalError` unless `smallest`, a bound of det DT from below, is above zero."""
     if not bool(smallest > 0):
         raise NumericalError(
-            f"{what} is no longer invertible (its determinant reaches {float(smallest):.3g}); "
-            "use a smaller step h, a larger shift of the solver, or more samples"
+            f"{what} is no longer invertible (its determinant reaches {float(smallest):.3g}); {ADVICE}"
         )
