@@ -79,5 +79,6 @@ def check_invertible(smallest: Tensor, what: str) -> None:
     """Raise `NumericalError` unless `smallest`, a bound of det DT from below, is above zero."""
     if not bool(smallest > 0):
         raise NumericalError(
-            f"{what} is no longer invertible (its determinant reaches {float(smallest):.3g}); {ADVICE}"
+            f"{what} is no longer invertible (its determinant reaches {float(smallest):.3g}); "
+            + ADVICE
         )
