@@ -79,23 +79,24 @@ def _shares(x: Tensor, centres: Tensor) -> Tensor:
     return torch.bincount(nearest, minlength=len(centres)) / float(len(x))
 
 
-def run_to_mixture(
+def mixture_case(
     dim: int,
     draw: int,
     layers: int | None = None,
     growth: dict[str, Any] | None = None,
+    h: float = 0.05,
     n: int = 20000,
-    **settings: Any,
 ) -> dict[str, Any]:
     """One run: both divergences from the mixture at t = 4, its seconds, in the plane KL(ρ_θ‖ρ_t).
 
-    `layers` are those of a fixed map, `growth` the arguments of `Growth`; `settings` replace those
-    of the problem, as `samples`.
+    `layers` are those of a fixed map, `growth` the arguments of `Growth`; without both it is
+    `exact_case`.
     """
+    if layers is None and growth is None:
+        return exact_case(dim, draw)
     start = gaussian_mixture("affine" if growth else "affine-planar", layers, dim=dim, draw=draw)
-    scheme = Explicit(start.h, start.method)
     plan = Growth(**growth) if growth else None
-    run = evolve(start, scheme, record=1, progress=False, growth=plan, **settings)
+    run = evolve(start, Explicit(h, start.method), record=1, progress=False, growth=plan)
     end = grown(start, run.growths, run.thetas[0])
     theta, target = run.thetas[-1], mixture_target(dim, draw)
     cloud = evaluation_cloud(end, theta, n)
