@@ -11,7 +11,7 @@ from pwgf_core import plots
 def test_lines_are_where_the_layers_bend_and_arrows_are_the_residual() -> None:
     x = torch.tensor([[0.0, 1.0], [2.0, -1.0], [5.0, 0.0]])
     w, b = torch.tensor([[2.0, 0.0], [1.0, 1.0]]), torch.tensor([1.0, -1.0])
-    fig = plots.residual_and_layers(x, 3 * x, w, b, [1.0, 0.5, 0.1, 0.02])
+    fig = plots.residual_and_layers(x, 3 * x, w, b, {0: 1.0, 2: 0.1, 4: 0.02})
     left, right = fig.axes
     (arrows,) = (c for c in left.collections if isinstance(c, Quiver))
     assert np.array(arrows.U) == pytest.approx([0.0, 6.0])  # the third point is outside

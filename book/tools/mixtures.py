@@ -85,6 +85,7 @@ def mixture_case(
     layers: int | None = None,
     growth: dict[str, Any] | None = None,
     h: float = 0.05,
+    samples: int = 2000,
     n: int = 20000,
 ) -> dict[str, Any]:
     """One run: both divergences from the mixture at t = 4, its seconds, in the plane KL(ρ_θ‖ρ_t).
@@ -96,7 +97,8 @@ def mixture_case(
         return exact_case(dim, draw)
     start = gaussian_mixture("affine" if growth else "affine-planar", layers, dim=dim, draw=draw)
     plan = Growth(**growth) if growth else None
-    run = evolve(start, Explicit(h, start.method), record=1, progress=False, growth=plan)
+    scheme = Explicit(h, start.method)
+    run = evolve(start, scheme, samples=samples, record=1, progress=False, growth=plan)
     end = grown(start, run.growths, run.thetas[0])
     theta, target = run.thetas[-1], mixture_target(dim, draw)
     cloud = evaluation_cloud(end, theta, n)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 import torch
 from matplotlib.figure import Figure
@@ -16,7 +16,7 @@ def residual_and_layers(
     r: Tensor,
     w: Tensor,
     b: Tensor,
-    shares: Sequence[float],
+    shares: Mapping[int, float],
     limit: float = 3.0,
     scale: float = 12.0,
 ) -> Figure:
@@ -24,7 +24,7 @@ def residual_and_layers(
 
     `x` and `r` have shape (n, 2); only points with |x_i| < `limit` are drawn, `scale` is the length
     of r that is drawn as 1. A layer tanh(w·x + b) bends space along the line w·x + b = 0: `w` is
-    (k, 2), `b` (k,). `shares` are δ̂/E|v|² by the number of layers; the k-th is marked.
+    (k, 2), `b` (k,). `shares` are δ̂/E|v|² by the number of layers; that of k is marked.
     """
     fig, (left, right) = figure(2, width=3.9, height=3.6)
     inside = (x.abs() < limit).all(1)
@@ -37,7 +37,7 @@ def residual_and_layers(
     left.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel="$x_1$", ylabel="$x_2$")
     left.set(title=rf"$v-J\xi$ with {len(b)} layer{'s' * (len(b) != 1)}")
     left.set_aspect("equal")
-    right.plot(range(len(shares)), shares, "o-", ms=4, color=OTHER)
+    right.plot(list(shares), list(shares.values()), "o-", ms=4, color=OTHER)
     right.plot([len(b)], [shares[len(b)]], "o", ms=8, color=EXACT)
     right.set(yscale="log", xlabel="layers", title=r"$\hat\delta\,/\,E|v|^2$")
     return fig
