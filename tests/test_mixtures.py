@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 
-import mixtures as script
 import pytest
 import torch
 from torch import Generator
 
+import mixtures as script
 from pwgf_core.problems import mixture_target
 from pwgf_core.problems.unknown_directions import Mixture
 

@@ -7,9 +7,17 @@ from typing import Any
 
 from torch import Generator
 
-from pwgf_core import Explicit, Growth, certificate, evaluate, evaluation_cloud, evolve, grown
+from pwgf_core import (
+    Explicit,
+    Growth,
+    certificate,
+    evaluate,
+    evaluation_cloud,
+    evolve,
+    grown,
+    prune,
+)
 from pwgf_core import problem as problem_by_name
-from pwgf_core import prune
 
 CURVATURE = -0.64  # the least eigenvalue of ∇²V
 
@@ -18,7 +26,8 @@ def certified_case(seed: int, tols: list[float], layers: int = 120) -> dict[str,
     """The bound of W2(ρ_θt, ρ_t) along the run, beside a distance that is never larger than W2.
 
     W2² is at least the sum of the squares of the marginals' W2, hence √d times their mean is a
-    lower bound. At the end the map is pruned to within each of `tols`, and the marginals are measured.
+    lower bound. At the end the map is pruned to within each of `tols`, and the
+    marginals are measured again.
     """
     start = problem_by_name("styblinski_tang_30d", transform="affine", seed=seed, rotate=seed + 1)
     plan = Growth(layers=layers, biases=4)

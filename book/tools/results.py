@@ -26,7 +26,17 @@ RING = {
     "scale": 3.0,
     "family": "residual",
 }
-SHELLS = {"layers": 80, "block": 40, "biases": 2, "share": 2e-3, "tol": 2e-3}
+SHELLS = {
+    "layers": 80,
+    "block": 40,
+    "tol": 1e-4,
+    "every": 2,
+    "share": 1e-4,
+    "samples": 8000,
+    "starts": 48,
+    "steps": 30,
+}
+PAIRS = {"layers": 80, "block": 40, "biases": 2, "share": 2e-3, "tol": 2e-3}
 MIXTURES = {"biases": 4, "tol": 1e-3, "share": 1e-3, "starts": 32, "steps": 40}
 
 
@@ -131,12 +141,15 @@ def growth() -> Rows:
     for seed in (0, 1, 2):
         rows[f"ring, grown, seed {seed}"] = row(ring, RING, seed=seed)
         rows[f"ring, fixed, seed {seed}"] = row(ring, layers=RING["layers"], seed=seed)
-    rows["ring, grown, 96 units"] = row(ring, RING | {"layers": 96, "block": 96, "starts": 96, "samples": 16000})
+    rows["ring, grown, 96 units"] = row(
+        ring, RING | {"layers": 96, "block": 96, "starts": 96, "samples": 16000}
+    )
     rows["ring, fixed, 96 units"] = row(ring, layers=96)
     for seed in (0, 1):
         turn = {"seed": seed, "rotate": seed + 1}
         rows[f"shells, grown, seed {seed}"] = row(shells, SHELLS, **turn)
         rows[f"shells, fixed, seed {seed}"] = row(shells, layers=SHELLS["layers"], **turn)
+    rows["shells, grown in pairs, seed 0"] = row(shells, PAIRS, seed=0, rotate=1)
     return rows
 
 
@@ -153,9 +166,11 @@ def mixtures() -> Rows:
             grow = {"layers": layers, "block": layers // 2} | MIXTURES
             rows[f"d = {dim}, draw {draw}, fixed"] = case | {"layers": layers}
             rows[f"d = {dim}, draw {draw}, grown"] = case | {"growth": grow}
+            if dim > 2:
+                more = grow | {"layers": 2 * layers, "block": layers}
+                rows[f"d = {dim}, draw {draw}, grown, K = {2 * layers}"] = case | {"growth": more}
     name, grow = "d = 4, draw 0, grown", {"layers": 48, "block": 24} | MIXTURES
     base = {"dim": 4, "draw": 0, "h": 0.1, "growth": grow}
-    rows[f"{name}, K = 96"] = base | {"growth": grow | {"layers": 96, "block": 48}}
     rows[f"{name}, h = 0.05"] = base | {"h": 0.05}
     rows[f"{name}, N = 4000"] = base | {"samples": 4000}
     rows[f"{name}, 200 steps of ascent"] = base | {"growth": grow | {"starts": 96, "steps": 200}}

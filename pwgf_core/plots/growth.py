@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -18,7 +17,7 @@ def residual_and_layers(
     b: Tensor,
     shares: Mapping[int, float],
     limit: float = 3.0,
-    scale: float = 12.0,
+    scale: float = 0.5,
 ) -> Figure:
     """A residual field in the plane, the layers inserted so far, and what each has left of it.
 
@@ -31,9 +30,9 @@ def residual_and_layers(
     look = {"angles": "xy", "scale_units": "xy", "scale": scale, "width": 0.006}
     left.quiver(*x[inside].T, *r[inside].T, color=MODEL, **look)
     for normal, bias in zip(w, b, strict=True):
-        foot = -bias * normal / normal.square().sum()
-        along = torch.stack([-normal[1], normal[0]])
-        left.axline(foot.tolist(), (foot + along).tolist(), color=EXACT, lw=1.2)
+        x1, x2 = (-bias * normal / normal.square().sum()).tolist()  # the foot of the normal
+        w1, w2 = normal.tolist()
+        left.axline((x1, x2), (x1 - w2, x2 + w1), color=EXACT, lw=1.2)
     left.set(xlim=(-limit, limit), ylim=(-limit, limit), xlabel="$x_1$", ylabel="$x_2$")
     left.set(title=rf"$v-J\xi$ with {len(b)} layer{'s' * (len(b) != 1)}")
     left.set_aspect("equal")

@@ -563,9 +563,7 @@ MUTATIONS = [
         GROWING,
         "pwgf_core.growth.insert",
         "layers that enter with a little u",
-        lambda right: (
-            lambda *args: (found := right(*args))._replace(start=found.start + 1e-6)
-        ),
+        lambda right: lambda *args: (found := right(*args))._replace(start=found.start + 1e-6),
     ),
     Mutation(
         GROWING,
@@ -579,8 +577,6 @@ MUTATIONS = [
         GROWING,
         "pwgf_core.prune",
         "half of the bound",
-        lambda right: (
-            lambda *args: (found := right(*args))._replace(w2_bound=found.w2_bound / 2)
-        ),
+        lambda right: lambda *args: (found := right(*args))._replace(w2_bound=found.w2_bound / 2),
     ),
 ]
