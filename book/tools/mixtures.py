@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 import torch
 from scipy.interpolate import RegularGridInterpolator
-from scipy.sparse import csc_array, diags_array, eye_array, kron
+from scipy.sparse import csc_array, csr_array, diags_array, eye_array, kron
 from scipy.sparse.linalg import splu
 from scipy.special import exprel
 from torch import Generator, Tensor
@@ -34,7 +34,7 @@ def on_grid(target: Mixture, t: float) -> tuple[Tensor, Tensor]:
     axis = torch.linspace(-HALF_WIDTH, HALF_WIDTH, 2 * CELLS + 1, dtype=torch.float64)[1::2]
     dx, points = 2 * HALF_WIDTH / CELLS, torch.cartesian_prod(axis, axis)
     potential = -target.log_prob(points).numpy()
-    one = eye_array(CELLS, format="csr")
+    one = csr_array(eye_array(CELLS))
     line = one[1:] - one[:-1]
     generator = csc_array((CELLS**2, CELLS**2))
     for edges in (kron(line, one, "csc"), kron(one, line, "csc")):

@@ -17,7 +17,7 @@ def residual_and_layers(
     b: Tensor,
     shares: Mapping[int, float],
     limit: float = 3.0,
-    scale: float = 0.5,
+    scale: float = 1.0,
 ) -> Figure:
     """A residual field in the plane, the layers inserted so far, and what each has left of it.
 
