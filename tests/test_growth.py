@@ -245,8 +245,14 @@ def test_a_resumed_run_grows_as_an_unbroken_one(steps: int, tmp_path: Path) -> N
 
 def test_growth_needs_room_and_a_residual() -> None:
     assert run(replace(GROWTH, tol=10.0)).growths == []
-    state = State(AFFINE.theta0)
-    assert grow(AFFINE, state, Growth(layers=3, biases=4), Generator().manual_seed(0)) is None
+    full = insert(AFFINE.model.transform, torch.eye(2).double(), torch.zeros(2).double())
+    start = replace(
+        AFFINE,
+        model=PushForward(Gaussian(2), full.transform),
+        theta0=full.embed(AFFINE.theta0),
+    )
+    no_room = Growth(layers=5, biases=4)  # 2 of the 5 are there
+    assert grow(start, State(start.theta0), no_room, Generator().manual_seed(0)) is None
     # an Ornstein–Uhlenbeck flow is affine: nothing is missing
     easy = problem("ornstein_uhlenbeck_10d", transform="affine")
     found = grow(easy, State(easy.theta0), Growth(layers=8, samples=500), Generator())
@@ -352,6 +358,10 @@ def test_the_certificate_holds_and_growth_lowers_it() -> None:
     ("change", "message"),
     [
         ({"layers": 0}, "layers must be an integer of at least 1, got 0"),
+        (
+            {"layers": 3, "biases": 4, "block": None},
+            "layers must be at least biases = 4, as a direction enters with all of them, got 3",
+        ),
         ({"every": 0}, "every must be an integer of at least 1, got 0"),
         ({"block": 1, "biases": 2}, "block must be an integer of at least 2, got 1"),
         ({"tol": 0.0}, "tol must be a finite number above 0, got 0.0"),

@@ -10,13 +10,34 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from torch import Generator
-
-from pwgf_core import Explicit, Growth, evaluation_cloud, evolve, grown, kl
-from pwgf_core.problems import gaussian_mixture, mixture_target
+from certified import certified_case
+from mixtures import mixture_case
 from pwgf_core.results import FOLDER, run_case, store_row, stored_results, write_rows
 
 Rows = dict[str, dict[str, Any]]
+
+RING = {
+    "layers": 27,
+    "block": 27,
+    "tol": 1e-6,
+    "share": 1e-5,
+    "starts": 32,
+    "steps": 30,
+    "scale": 3.0,
+    "family": "residual",
+}
+SHELLS = {
+    "layers": 80,
+    "block": 40,
+    "tol": 1e-4,
+    "every": 2,
+    "share": 1e-4,
+    "samples": 8000,
+    "starts": 48,
+    "steps": 30,
+}
+PAIRS = {"layers": 80, "block": 40, "biases": 2, "share": 2e-3, "tol": 2e-3}
+MIXTURES = {"biases": 4, "tol": 1e-3, "share": 1e-3, "starts": 32, "steps": 40}
 
 
 class Sweep(NamedTuple):
@@ -109,56 +130,60 @@ def growth() -> Rows:
         return row | ({"growth": growth} if growth else {})
 
     rows: Rows = {}
-    wells, ring = "styblinski_tang_30d", "aggregation_2d"
+    wells, ring, shells = "styblinski_tang_30d", "aggregation_2d", "shells_10d"
     for seed in (0, 1, 2):
         turn: dict[str, Any] = {"seed": seed, "rotate": seed + 1}
         rows[f"30-D, grown, seed {seed}"] = row(wells, {"layers": 120, "biases": 4}, **turn)
     for frame in ("own", "random"):
         rows[f"30-D, {frame} frame"] = row(wells, layers=120, frame=frame, rotate=1)
-    grow = {"layers": 96, "block": 32, "tol": 1e-4, "share": 1e-3, "family": "residual"}
-    rows["ring, grown network"] = row(ring, grow)
-    for layers in (27, 96):  # the grown one has 27
-        rows[f"ring, fixed network of {layers}"] = row(ring, layers=layers)
+    soft = {"layers": 96, "block": 32, "tol": 1e-4, "share": 1e-3, "family": "residual"}
+    rows["ring, grown, soft units"] = row(ring, soft)
+    for seed in (0, 1, 2):
+        rows[f"ring, grown, seed {seed}"] = row(ring, RING, seed=seed)
+        rows[f"ring, fixed, seed {seed}"] = row(ring, layers=RING["layers"], seed=seed)
+    rows["ring, grown, 96 units"] = row(
+        ring, RING | {"layers": 96, "block": 96, "starts": 96, "samples": 16000}
+    )
+    rows["ring, fixed, 96 units"] = row(ring, layers=96)
+    for seed in (0, 1):
+        turn = {"seed": seed, "rotate": seed + 1}
+        rows[f"shells, grown, seed {seed}"] = row(shells, SHELLS, **turn)
+        rows[f"shells, fixed, seed {seed}"] = row(shells, layers=SHELLS["layers"], **turn)
+    rows["shells, grown in pairs, seed 0"] = row(shells, PAIRS, seed=0, rotate=1)
     return rows
 
 
 def mixtures() -> Rows:
-    """Mixtures of Gaussians in the plane, of published kind, with growth and without."""
+    """Mixtures of Gaussians of published kind: the exact flow, a map that grows and a fixed one."""
     rows: Rows = {}
-    for draw in range(5):
-        for grow in (True, False):
-            name = f"d = 2, draw {draw}, {'grown' if grow else 'fixed'}"
-            rows[name] = {"dim": 2, "draw": draw, "layers": 40, "grow": grow}
+    for dim, layers in ((2, 40), (4, 48), (6, 60)):
+        for draw in range(5):
+            case: dict[str, Any] = {"dim": dim, "draw": draw}
+            rows[f"d = {dim}, draw {draw}, exact"] = case
+            case = case | {"h": 0.05 if dim == 2 else 0.1}
+            grow = {"layers": layers, "block": layers // 2} | MIXTURES
+            rows[f"d = {dim}, draw {draw}, fixed"] = case | {"layers": layers}
+            rows[f"d = {dim}, draw {draw}, grown"] = case | {"growth": grow}
+            if dim > 2:
+                more = grow | {"layers": 2 * layers, "block": layers}
+                rows[f"d = {dim}, draw {draw}, grown, K = {2 * layers}"] = case | {"growth": more}
+    name, grow = "d = 4, draw 0, grown", {"layers": 48, "block": 24} | MIXTURES
+    base = {"dim": 4, "draw": 0, "h": 0.1, "growth": grow}
+    rows[f"{name}, h = 0.05"] = base | {"h": 0.05}
+    rows[f"{name}, N = 4000"] = base | {"samples": 4000}
+    rows[f"{name}, 200 steps of ascent"] = base | {"growth": grow | {"starts": 96, "steps": 200}}
     return rows
 
 
-def mixture_case(dim: int, draw: int, layers: int, grow: bool, n: int = 20000) -> dict[str, Any]:
-    """One mixture: both divergences at t = 4 and the seconds of the run."""
-    start = gaussian_mixture(
-        "affine" if grow else "affine-planar", None if grow else layers, dim=dim, draw=draw
-    )
-    plan = Growth(layers, block=layers // 4, tol=2e-3, every=2, share=2e-3) if grow else None
-    scheme = Explicit(start.h, start.method)
-    run = evolve(start, scheme, record=1, progress=False, growth=plan)
-    end = grown(start, run.growths, run.thetas[0])
-    theta, target = run.thetas[-1], mixture_target(dim, draw)
-    cloud = evaluation_cloud(end, theta, n)
-    y = target.sample(n, Generator().manual_seed(draw + 1))
-    there = kl(cloud.x, cloud.log_rho, target.log_prob)
-    back = kl(y, target.log_prob, lambda x: end.model.log_prob(theta, x))
-    return {
-        "status": run.status,
-        "layers": sum(g["layers"] for g in run.growths) if grow else layers,
-        "kl": there,
-        "kl_back": back,
-        "symmetric_kl": there + back,
-        "seconds": run.seconds,
-    }
+def certified() -> Rows:
+    """The certificate of a run that grows in thirty dimensions, and its map made smaller again."""
+    return {"seed 0": {"seed": 0, "tols": [0.02, 0.1, 0.3]}}
 
 
 SWEEPS = {
     "growth": Sweep(growth, run_case),
     "mixtures": Sweep(mixtures, mixture_case),
+    "certified": Sweep(certified, certified_case),
     "fokker_planck_10d": Sweep(fokker_planck_10d, run_case),
     "fokker_planck_30d": Sweep(fokker_planck_30d, run_case),
 }

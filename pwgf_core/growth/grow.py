@@ -66,6 +66,11 @@ class Growth:
     def __post_init__(self) -> None:
         for name in ("layers", "every", "biases", "samples", "starts", "steps"):
             check_count(name, getattr(self, name))
+        if self.layers < self.biases:
+            raise ValueError(
+                f"layers must be at least biases = {self.biases}, as a direction enters with all "
+                f"of them, got {self.layers}"
+            )
         if self.block is not None:
             check_count("block", self.block, self.biases)
         for name in ("tol", "spread", "share", "scale"):

@@ -8,6 +8,7 @@ from .densities import free_boundary, graphs
 from .error_analysis import error_beside_bounds, errors_by_size
 from .flows_in_pictures import flow_in_plane, flow_on_line, projections
 from .gaussians import gaussian_paths, linear_fields
+from .growth import residual_and_layers
 from .maps import bent_grid, folds
 from .metric_comparison import mode_factors, rival_laws
 from .other_methods import densities, error_against_seconds
@@ -58,6 +59,7 @@ __all__ = [
     "projections",
     "proximal_landscape",
     "relation_diagram",
+    "residual_and_layers",
     "residual_field",
     "rings",
     "rival_laws",

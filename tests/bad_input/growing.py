@@ -78,6 +78,7 @@ CASES = [
     Case(lambda: Growth(any_(True)), "layers", "True"),
     Case(lambda: Growth(any_(2.0)), "layers", "2.0"),
     Case(lambda: Growth(2**63), "layers", str(2**63 - 1)),
+    Case(lambda: Growth(3, biases=4), "layers", "biases = 4"),
     Case(lambda: Growth(4, block=0), "block", "0"),
     Case(lambda: Growth(4, block=1, biases=2), "block", "at least 2"),
     Case(lambda: Growth(4, every=-1), "every", "-1"),

@@ -55,6 +55,8 @@ ERRORS = "error_analysis"
 
 PROCESSES = "several_processes"
 
+GROWING = "letting_the_flow_grow"
+
 
 def explicit_euler(right: Any) -> Any:
     """An explicit Euler step in place of the step of a proximal scheme."""
@@ -544,5 +546,26 @@ MUTATIONS = [
         "pwgf_core.Machine.all_reduce",
         "a sum in one message",
         lambda right: lambda self, numbers, processes: self.latency,
+    ),
+    Mutation(GROWING, "pwgf_core.growth.gains", "nine tenths of the gain", scaled(0.9)),
+    Mutation(
+        GROWING,
+        "pwgf_core.growth.insert",
+        "layers that enter with a little u",
+        lambda right: lambda *args: (found := right(*args))._replace(start=found.start + 1e-6),
+    ),
+    Mutation(
+        GROWING,
+        "pwgf_core.certificate",
+        "a bound a hundredth as large",
+        lambda right: (
+            lambda *args: (found := right(*args))._replace(bound=[b / 100 for b in found.bound])
+        ),
+    ),
+    Mutation(
+        GROWING,
+        "pwgf_core.prune",
+        "half of the bound",
+        lambda right: lambda *args: (found := right(*args))._replace(w2_bound=found.w2_bound / 2),
     ),
 ]
