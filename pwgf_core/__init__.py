@@ -70,7 +70,7 @@ from .gradient_fields import GradientFields
 from .growth import Growth, grown, prune
 from .initial import InitialFit, fit_initial
 from .krylov import Solution, Status, least_norm, minres
-from .linalg import Dense, Dual, Minres
+from .linalg import Auto, Dense, Dual, Minres
 from .metrics import Relaxed, RelaxedMetric, Wasserstein, WassersteinMetric
 from .model import Cloud, PushForward
 from .potential_network import PotentialNetwork
@@ -102,6 +102,7 @@ __all__ = [
     "PROBLEMS",
     "Affine",
     "Aggregation2D",
+    "Auto",
     "Barenblatt",
     "BarenblattSolution",
     "Basis",

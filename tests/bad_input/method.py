@@ -24,6 +24,7 @@ from bad_input.case import (
     g,
 )
 from pwgf_core import (
+    Auto,
     BiLevel,
     BiLevelNetwork,
     Dense,
@@ -146,6 +147,9 @@ CASES = [
     Case(lambda: Minres(warm_start=any_("yes")), "warm_start", "'yes'"),
     Case(lambda: Dense(cutoff=0.0), "cutoff", "0.0"),
     Case(lambda: Dense(shift=INF), "shift", "inf"),
+    Case(lambda: Auto(tol=0.0), "tol", "0.0"),
+    Case(lambda: Auto().choose(any_(MODEL), 5), "transform", "PushForward"),
+    Case(lambda: Auto().choose(T, 0), "n", "0"),
     Case(lambda: Dual().solve(G, THETA), "v", "None"),
     Case(lambda: Dual().solve(G, THETA, v=Z[:2]), "v", "(2, 2)"),
     # schemes
