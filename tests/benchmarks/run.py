@@ -1,6 +1,7 @@
 """Speed against other libraries, and of the schemes against each other.
 
-`make bench` writes results/latest.json beside this file.
+`make bench` writes results/latest.json beside this file; `python -m benchmarks.run PART ...`
+measures some of its parts again. `book/data/benchmarks.json`, which the book reads, is a copy.
 
 Each entry holds medians in `unit`, `ratio` = peer / ours, and the machine. Ours and its peers are
 first compared for equal results, then timed in turn in one process. The exit code is 1 when a
@@ -9,6 +10,7 @@ product with the metric misses its goal against a peer (`GOALS`) or the limit (`
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 from collections.abc import Callable
@@ -40,6 +42,7 @@ from pwgf_core import (
 )
 from pwgf_core.flow import Scheme
 
+from .examples import measure_examples
 from .peers import PEERS, Product, ours, torch_func
 from .roofline import (
     LIMITS,
@@ -49,6 +52,7 @@ from .roofline import (
     growth_in_sizes,
     planar_case,
 )
+from .solvers import compare_auto
 from .timing import entry, medians, processor
 
 # How many times faster than each peer a product is meant to be, and how near to the limit.
@@ -246,17 +250,28 @@ def compare_growth(repeats: int) -> dict[str, dict]:
     }
 
 
-def measure() -> dict[str, dict]:
-    """Everything, by name."""
-    results: dict[str, dict] = {}
-    for case in CASES:
-        results |= compare_products(case, tuple(PEERS), repeats=40)
-    results |= compare_with_the_limit(repeats=40)
-    results |= compare_growth(repeats=15)
-    results |= compare_map(Residual(10, 128), 4000, repeats=30)
-    results |= compare_map(NeuralODE(2, 64), 2000, repeats=30)
-    results |= compare_minres(CASES[-1], iterations=20, repeats=10)
-    return results | compare_schemes(samples=2000, repeats=3)
+def compare_all_products(repeats: int) -> dict[str, dict]:
+    """Every case against every peer."""
+    found = (compare_products(case, tuple(PEERS), repeats) for case in CASES)
+    return {name: e for entries in found for name, e in entries.items()}
+
+
+def compare_maps(repeats: int) -> dict[str, dict]:
+    """Maps without products of their own."""
+    network, flow = Residual(10, 128), NeuralODE(2, 64)
+    return compare_map(network, 4000, repeats) | compare_map(flow, 2000, repeats)
+
+
+PARTS: dict[str, Callable[[], dict[str, dict]]] = {
+    "products": lambda: compare_all_products(repeats=40),
+    "limit": lambda: compare_with_the_limit(repeats=40),
+    "growth": lambda: compare_growth(repeats=15),
+    "maps": lambda: compare_maps(repeats=30),
+    "minres": lambda: compare_minres(CASES[-1], iterations=20, repeats=10),
+    "schemes": lambda: compare_schemes(samples=2000, repeats=3),
+    "solvers": lambda: compare_auto(repeats=9),
+    "examples": measure_examples,
+}
 
 
 def missed(results: dict[str, dict]) -> list[str]:
@@ -266,15 +281,24 @@ def missed(results: dict[str, dict]) -> list[str]:
         name = f"metric_product_d{dim}_K{layers}_N{n}_float32_vs_"
         goals = GOALS | {"limit": 1 / LIMITS[dim, layers, n]}
         for peer, goal in goals.items():
-            if results[name + peer]["ratio"] < goal:
-                lines.append(f"{name}{peer}: {results[name + peer]['ratio']:.2f} < {goal:.2f}")
+            found = results.get(name + peer)
+            if found and found["ratio"] < goal:
+                lines.append(f"{name}{peer}: {found['ratio']:.2f} < {goal:.2f}")
     return lines
 
 
-def main() -> int:
-    results = measure()
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(description="Measure speed against other libraries.")
+    parser.add_argument("part", nargs="*", help=f"any of {', '.join(PARTS)}; by default all")
+    names = parser.parse_args(arguments).part or list(PARTS)
+    if wrong := [name for name in names if name not in PARTS]:
+        parser.error(f"no part {wrong[0]!r}; parts are {', '.join(PARTS)}")
+    results: dict[str, dict] = {}
+    for name in names:
+        results |= PARTS[name]()
+    kept = json.loads(RESULTS.read_text()) if names != list(PARTS) and RESULTS.exists() else {}
     RESULTS.parent.mkdir(exist_ok=True)
-    RESULTS.write_text(json.dumps(results, indent=2) + "\n")
+    RESULTS.write_text(json.dumps(kept | results, indent=2) + "\n")
     for name, e in results.items():
         unit = e["unit"]
         print(f"{name:66} {e['ours']:9.2f} {unit} {e['peer']:9.2f} {unit} {e['ratio']:6.2f}")
