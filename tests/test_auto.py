@@ -34,7 +34,7 @@ CASES = [
 ]
 
 
-@pytest.mark.parametrize(("transform", "n", "tol", "kind"), CASES, ids=lambda x: str(x))
+@pytest.mark.parametrize(("transform", "n", "tol", "kind"), CASES, ids=str)
 def test_the_solution_is_that_of_the_chosen_solver(
     transform: Transform, n: int, tol: float, kind: type, generator: Generator
 ) -> None:
