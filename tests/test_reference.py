@@ -133,7 +133,7 @@ def test_wrong_arguments_are_named(generator: Generator) -> None:
         gaussian.sobol(0, generator)
     with pytest.raises(ValueError, match="sampling must be one of matched, random, sobol"):
         gaussian.draw(5, generator, sampling="halton")
-    with pytest.raises(ValueError, match="more than 3 points, got z with 3"):
+    with pytest.raises(ValueError, match="matched samples need more than 3 points z, got 3"):
         gaussian.draw(3, generator, sampling="matched")
     for function in (gaussian.log_prob, gaussian.score, gaussian.matched):
         with pytest.raises(ValueError, match=r"z must have shape \(any, 3\), got \(5, 2\)"):
