@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import NamedTuple
 
 import torch
@@ -21,11 +22,14 @@ from ..model import PushForward
 from ..transforms import Compose, Planar, Residual, Transform
 from .architecture import units
 
+SIGMAS = 3  # standard errors that a bound allows for the sample that it is measured on
+
 
 class Pruned(NamedTuple):
     """A smaller model, its θ, the layers kept, and a bound of W2(ρ_θ, ρ_θ′).
 
-    `w2_bound` is √E|T_θ − T_θ′|² on a fresh sample: T_θ and T_θ′ of one z couple the two laws.
+    T_θ and T_θ′ of one z couple the two laws, so W2² ≤ E|T_θ − T_θ′|². `w2_bound` is the root of
+    its mean on a fresh sample and three standard errors of that mean.
     """
 
     model: PushForward
@@ -106,11 +110,21 @@ def prune(
         size = (low + high) // 2
         smaller, start, kept = sizes[size]
         fit = fit_initial(smaller, start, lambda z: transform(theta, z), generator, samples)
-        if fit.e0 <= tol:
-            best, high = Pruned(smaller, fit.theta, kept, fit.e0), size
+        z = reference.draw(samples, generator, theta.dtype, reference.samplings[-1])
+        bound = _bound(transform(theta, z) - smaller.transform(fit.theta, z))
+        if bound <= tol:
+            best, high = Pruned(smaller, fit.theta, kept, bound), size
         else:
             low = size + 1
     return best
+
+
+def _bound(gap: Tensor) -> float:
+    """√E|gap|², from above up to `SIGMAS` standard errors of the mean over the sample."""
+    squares, n = gap.square().sum(1), len(gap)
+    mean = expectation(squares.sum(), n)
+    variance = expectation((squares - mean).square().sum(), n)
+    return math.sqrt(float(mean + SIGMAS * (variance / n).sqrt()))
 
 
 def _growing(transform: Transform, theta: Tensor) -> tuple[Planar | Residual, Tensor, Tensor]:
