@@ -47,6 +47,7 @@ def check_jacobian(
     - `x` and `logdet` of the Jacobian, `with_logdet`: the call, and log|det| of its derivative;
     - `jvp`: central differences of the call, in θ and in (θ, z);
     - `vjp`, `pullback`, `rows`: torch.func on the call and on `with_logdet`;
+    - `normal`: `vjp` of `jvp`;
     - `score`: DTᵀ s = s_z − ∇log|det DT| by torch.func;
     - `inverse`, where the transform has its own: T_θ(T_θ⁻¹(x)) = x.
 
@@ -92,6 +93,7 @@ def check_jacobian(
         "vjp with log-det": _gap(fast.vjp(r, q), slow.vjp(r, q)),
         "pullback": _gap(fast.pullback(r)[1], slow.pullback(r)[1]),
         "pullback with log-det": _gap(fast.pullback(r, q)[1], slow.pullback(r, q)[1]),
+        "normal": _gap(fast.normal(dtheta)[0], fast.vjp(fast.jvp(dtheta))),
         "rows": _gap(fast.rows(), slow.rows()),
         "score": _gap(fast.score(-z), slow.score(-z)),
     }

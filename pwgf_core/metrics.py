@@ -59,7 +59,9 @@ class RelaxedMetric:
         """(Ĝ + ε I) v, one product with J and one with Jᵀ: (m,) → (m,)."""
         check_shape("v", v, (self.size,))
         j = self.jacobian
-        product = expectation(j.vjp(self.weigh(j.jvp(v))), j.n)
+        plain = type(self).weigh is RelaxedMetric.weigh
+        total = j.normal(v)[0] if plain else j.vjp(self.weigh(j.jvp(v)))
+        product = expectation(total, j.n)
         return product + self.shift * v if self.shift else product
 
     def gram(self) -> Tensor:

@@ -60,6 +60,9 @@ class Wrong(Affine):
             jacobian.score = lambda score_z: torch.nan * score_z
         elif name == "shape":
             jacobian.score = lambda score_z: score_z[:, :1]
+        elif name == "normal":
+            right = jacobian.normal
+            jacobian.normal = lambda v, dz=None: (1.01 * right(v, dz)[0], None)
         elif name in ("jvp", "vjp", "rows", "score"):
             method = getattr(jacobian, name)
             setattr(jacobian, name, lambda *args: 1.01 * method(*args))
@@ -68,7 +71,7 @@ class Wrong(Affine):
 
 @pytest.mark.parametrize(
     "mistake",
-    ["x", "logdet", "with_logdet", "jvp", "vjp", "pullback", "rows", "score", "inverse"],
+    ["x", "logdet", "with_logdet", "jvp", "vjp", "pullback", "normal", "rows", "score", "inverse"],
 )
 def test_each_mistake_is_named(mistake: str, generator: Generator) -> None:
     transform = Wrong(mistake)

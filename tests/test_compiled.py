@@ -53,6 +53,8 @@ def answers(jacobian: Jacobian) -> dict[str, Tensor]:
     v, q = normal(generator, len(jacobian.theta)).to(dtype), normal(generator, len(r)).to(dtype)
     strided = r.T.contiguous().T
     by_theta, by_z = jacobian.pullback(r, q)
+    normal_by_theta, normal_by_z = jacobian.normal(v, dz)
+    assert normal_by_z is not None
     return {
         "x": jacobian.x,
         "log-det": jacobian.logdet,
@@ -63,6 +65,9 @@ def answers(jacobian: Jacobian) -> dict[str, Tensor]:
         "pullback to θ": by_theta,
         "pullback to z": by_z,
         "pullback to z alone": jacobian.pullback(r)[1],
+        "normal": jacobian.normal(v)[0],
+        "normal with z, to θ": normal_by_theta,
+        "normal with z, to z": normal_by_z,
         "score": jacobian.score(-jacobian.z),
     }
 

@@ -74,6 +74,20 @@ def test_vjp_and_pullback(transform: Transform, point: Point, with_q: bool) -> N
 
 
 @each
+def test_the_normal_product_is_pullback_after_jvp(transform: Transform, point: Point) -> None:
+    fast, slow, dtheta, dz = point.fast, point.slow, point.dtheta, point.dz
+    by_theta, nothing = fast.normal(dtheta)
+    assert nothing is None
+    # J twice: rounding of the first product is amplified by the second
+    assert relative_gap(by_theta, slow.vjp(slow.jvp(dtheta))) < 10 * ROUND_OFF
+    by_theta, by_z = fast.normal(dtheta, dz)
+    assert by_z is not None
+    expected = slow.pullback(slow.jvp(dtheta, dz))
+    assert relative_gap(by_theta, expected[0]) < 10 * ROUND_OFF
+    assert relative_gap(by_z, expected[1]) < 10 * ROUND_OFF
+
+
+@each
 def test_rows_are_the_matrix_of_jvp(transform: Transform, point: Point) -> None:
     rows = point.fast.rows()
     assert rows.shape == (*point.z.shape, transform.n_params)

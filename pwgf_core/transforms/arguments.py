@@ -67,6 +67,7 @@ def _checked_product(*names: str) -> Callable[..., Any]:
 MAPS = {"init": _checked_init, "__call__": _checked, "with_logdet": _checked}
 PRODUCTS = {
     "jvp": _checked_product("dtheta", "dz"),
+    "normal": _checked_product("dtheta", "dz"),
     "pullback": _checked_product("r", "q"),
     "vjp": _checked_product("r", "q"),
     "score": _checked_product("score_z"),

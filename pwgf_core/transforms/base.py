@@ -194,6 +194,11 @@ class Jacobian:
             return self._matrix.T @ r.reshape(-1)
         return self.pullback(r, q)[0]
 
+    def normal(self, dtheta: Tensor, dz: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        """Σ_n J_nᵀ dx_n for dx = J dθ (+ DT dz); with dz also DTᵀ dx, shape (n, d), else None."""
+        dx = self.jvp(dtheta, dz)
+        return (self.vjp(dx), None) if dz is None else self.pullback(dx)
+
     def rows(self) -> Tensor:
         """The whole J as a tensor of shape (n, d, m)."""
         return vmap(lambda p: jacrev(lambda t: self.transform(t, p[None])[0])(self.theta))(self.z)

@@ -93,6 +93,16 @@ class ChunkedJacobian(Jacobian):
             by_theta += jacobian.vjp(r[part], None if q is None else q[part])
         return by_theta
 
+    def normal(self, dtheta: Tensor, dz: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        by_theta = torch.zeros_like(self.theta)
+        by_z = None if dz is None else torch.empty_like(self.z)
+        for part, jacobian in self._parts():
+            grad, r = jacobian.normal(dtheta, None if dz is None else dz[part])
+            by_theta += grad
+            if by_z is not None and r is not None:
+                by_z[part] = r
+        return by_theta, by_z
+
     def rows(self) -> Tensor:
         return torch.cat([jacobian.rows() for _, jacobian in self._fresh()])
 

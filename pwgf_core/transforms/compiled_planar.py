@@ -6,6 +6,10 @@ kept for it is read once. Matrices are padded by zeros to whole tiles.
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import cache
+from pathlib import Path
+
 import numba
 import numpy as np
 from numpy import ndarray
@@ -13,65 +17,138 @@ from torch import Tensor, from_numpy
 
 from .compiled import DTYPES, OPTIONS, TILE, add_product, add_sums, in_parts, solve_rows
 
-CACHE = 2**20  # bytes of a block, a usual size of the second-level cache; the best of four
-LANES = 64, 512  # fewest and most samples of a block
+L2 = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
+LANES = 64, 768  # fewest and most samples of a block
+WHOLE = 32  # columns that no loop leaves a rest of
+Pulled = tuple[Tensor, Tensor, Tensor, Tensor]
 
 
 @numba.njit(**OPTIONS)
-def _begin(t, start, y, scale, part, here):  # pyright: ignore
-    """Rows of a block: the slope 1 − t² as the scale, and y = c or 0."""
+def _slopes(t, part, scale, here):  # pyright: ignore
+    """The scale of a block, 1 − t²."""
     for j in range(len(t)):
-        a, s, b = t[j, part], scale[j, here], y[j, here]
+        a, s = t[j, part], scale[j, here]
         for i in range(len(a)):
             s[i] = 1 - a[i] * a[i]
-            b[i] = 0
-    for j in range(len(start)):
-        y[j, here] = start[j, part]
 
 
 @numba.njit(**OPTIONS)
-def _push(a, lower, u, du, inputs, start, dx, n0, n1, lanes):  # pyright: ignore
+def _forward(a, w, lower, u, du, inputs, dz, part, y, scale, here, dx, to):  # pyright: ignore
+    """dx of a block from dt = y, which it leaves behind."""
     k = len(lower)
     e = len(inputs) - k
     first, step = np.int64(0), np.int64(1)  # typed, or every literal is compiled anew
-    t = inputs[e:]
+    y[:, here] = 0
+    for j in range(0, k, TILE):
+        add_product(a, j, e + j + TILE, inputs, part, y, here, first, step)
+        add_product(w, j, len(dz), dz, part, y, here, first, step)
+    solve_rows(lower, scale, here, y, here, first, step)
+    dx[:, to] = 0
+    for j in range(len(dz)):
+        dx[j, to] = dz[j, part]
+    for j in range(0, len(dx), TILE):
+        add_product(u, j, k, y, here, dx, to, first, step)
+        add_product(du, j, k, inputs[e:], part, dx, to, first, step)
+
+
+@numba.njit(**OPTIONS)
+def _backward(u, upper, inputs, part, r, at, y, scale, here, products, by_u):  # pyright: ignore
+    """Sums over a block from y = c, in whose place it leaves ā."""
+    k = len(upper)
+    e = len(inputs) - k
+    first, step = np.int64(0), np.int64(1)
+    for j in range(0, k, TILE):
+        add_product(u, j, len(r), r, at, y, here, first, step)
+    solve_rows(upper, scale, here, y, here, np.int64(k - 1), -step)
+    for j in range(0, k, TILE):
+        add_sums(y, here, inputs, part, products, j, e + j + TILE)
+        add_sums(inputs[e:], part, r, at, by_u, j, len(r))
+
+
+@numba.njit(**OPTIONS)
+def _to_input(w, y, here, r, at, r_z, part):  # pyright: ignore
+    """r_z = r + Wᵀā of a block, where r_z is asked for."""
+    first, step = np.int64(0), np.int64(1)
+    for j in range(len(r_z)):
+        r_z[j, part] = r[j, at]
+    for j in range(0, len(r_z), TILE):
+        add_product(w, j, len(y), y, here, r_z, part, first, step)
+
+
+@numba.njit(**OPTIONS)
+def _push(a, w, lower, u, du, inputs, dz, dx, n0, n1, lanes):  # pyright: ignore
+    k = len(lower)
+    t = inputs[len(inputs) - k :]
     y, scale = np.empty((k, lanes), inputs.dtype), np.empty((k, lanes), inputs.dtype)
     for i in range(n0, n1, lanes):
         part, here = slice(i, min(i + lanes, n1)), slice(0, min(lanes, n1 - i))
-        _begin(t, start, y, scale, part, here)
-        for j in range(0, k, TILE):
-            add_product(a, j, e + j + TILE, inputs, part, y, here, first, step)
-        solve_rows(lower, scale, here, y, here, first, step)
-        for j in range(len(dx)):
-            dx[j, part] = 0
-        for j in range(0, len(dx), TILE):
-            add_product(u, j, k, y, here, dx, part, first, step)
-            add_product(du, j, k, t, part, dx, part, first, step)
+        _slopes(t, part, scale, here)
+        _forward(a, w, lower, u, du, inputs, dz, part, y, scale, here, dx, part)
 
 
 @numba.njit(**OPTIONS)
-def _pull(u, lower, w, inputs, start, r, r_z, n0, n1, lanes):  # pyright: ignore
-    k = len(lower)
-    e = len(inputs) - k
-    first, step = np.int64(0), np.int64(1)  # typed, or every literal is compiled anew
-    t = inputs[e:]
+def _pull(u, upper, w, inputs, start, r, r_z, n0, n1, lanes):  # pyright: ignore
+    k = len(upper)
+    t = inputs[len(inputs) - k :]
     y, scale = np.empty((k, lanes), inputs.dtype), np.empty((k, lanes), inputs.dtype)
     products = np.zeros((k, len(inputs)), inputs.dtype)
     by_u = np.zeros((k, len(r)), inputs.dtype)
     for i in range(n0, n1, lanes):
         part, here = slice(i, min(i + lanes, n1)), slice(0, min(lanes, n1 - i))
-        _begin(t, start, y, scale, part, here)
-        for j in range(0, k, TILE):
-            add_product(u, j, len(r), r, part, y, here, first, step)
-        solve_rows(lower, scale, here, y, here, np.int64(k - 1), -step)
-        for j in range(0, k, TILE):
-            add_sums(y, here, inputs, part, products, j, e + j + TILE)
-            add_sums(t, part, r, part, by_u, j, len(r))
-        for j in range(len(r_z)):
-            r_z[j, part] = r[j, part]
-        for j in range(0, len(r_z), TILE):
-            add_product(w, j, k, y, here, r_z, part, first, step)
+        _slopes(t, part, scale, here)
+        y[:, here] = 0
+        for j in range(len(start)):
+            y[j, here] = start[j, part]
+        _backward(u, upper, inputs, part, r, part, y, scale, here, products, by_u)
+        _to_input(w, y, here, r, part, r_z, part)
     return products, by_u
+
+
+@numba.njit(**OPTIONS)
+def _there_and_back(a, w, lower, u, du, rows, upper, inputs, dz, r_z, w_t, n0, n1, lanes):  # pyright: ignore
+    """`_push` and `_pull` of one block after the other."""
+    k, d = len(lower), len(u)
+    t = inputs[len(inputs) - k :]
+    y, scale = np.empty((k, lanes), inputs.dtype), np.empty((k, lanes), inputs.dtype)
+    dx = np.empty((d, lanes), inputs.dtype)
+    products = np.zeros((k, len(inputs)), inputs.dtype)
+    by_u = np.zeros((k, d), inputs.dtype)
+    for i in range(n0, n1, lanes):
+        part, here = slice(i, min(i + lanes, n1)), slice(0, min(lanes, n1 - i))
+        _slopes(t, part, scale, here)
+        _forward(a, w, lower, u, du, inputs, dz, part, y, scale, here, dx, here)
+        y[:, here] = 0
+        _backward(rows, upper, inputs, part, dx, here, y, scale, here, products, by_u)
+        _to_input(w_t, y, here, dx, here, r_z, part)
+    return products, by_u
+
+
+@numba.njit(**OPTIONS)
+def _add_below(a, x, y):  # pyright: ignore
+    """The strictly lower part of y += a x."""
+    first, step = np.int64(0), np.int64(1)
+    for k in range(0, len(y), TILE):
+        part = slice(0, (k + TILE + WHOLE - 1) // WHOLE * WHOLE)  # vectors of the processor
+        add_product(a, k, a.shape[1], x, part, y, part, first, step)
+        for i in range(k, k + TILE):
+            y[i, i:] = 0
+
+
+@numba.njit(**OPTIONS)
+def _add_matmul(a, x, y):  # pyright: ignore
+    """y += a x; a library's own threads would spin after it and disturb those of `in_parts`."""
+    first, step, part = np.int64(0), np.int64(1), slice(0, x.shape[1])
+    for k in range(0, len(y), TILE):
+        add_product(a, k, a.shape[1], x, part, y, part, first, step)
+
+
+@cache
+def second_level() -> int:
+    """Bytes of the processor's second-level cache, in which a block stays; 1 MiB if unknown."""
+    try:
+        return 1024 * int(L2.read_text().strip().removesuffix("K"))
+    except (OSError, ValueError):
+        return 2**20
 
 
 def padded(n: int) -> int:
@@ -96,15 +173,16 @@ class Products:
     dtypes = DTYPES
 
     def __init__(self, w: Tensor, u: Tensor, lower: Tensor, inputs: Tensor) -> None:
-        self.w, self.u, self.inputs = w.numpy(), u.numpy(), inputs.numpy()
-        layers, dim = w.shape
+        self.inputs, self.shape = inputs.numpy(), w.shape
+        w_, u_ = w.numpy(), u.numpy()
+        layers, dim = self.shape
         k, d = padded(layers), padded(dim)
         self.lower = pad(lower.numpy(), k, k)
         self.upper = np.ascontiguousarray(self.lower.T[::-1, ::-1])  # L^T from the last row up
-        self.u_rows, self.u_columns = pad(self.u, k, d), pad(self.u.T, d, k)
-        self.w_columns = pad(self.w.T, d, k)
+        self.u_rows, self.u_columns = pad(u_, k, d), pad(u_.T, d, k)
+        self.w_rows, self.w_columns = pad(w_, k, d), pad(w_.T, d, k)
         block = (len(inputs) + 2 * k + d) * inputs.element_size()
-        self.lanes = max(LANES[0], min(LANES[1], CACHE // block // 16 * 16))
+        self.lanes = max(LANES[0], min(LANES[1], second_level() // block // WHOLE * WHOLE))
         self.none = np.empty((0, 0), self.inputs.dtype)
 
     @staticmethod
@@ -116,61 +194,87 @@ class Products:
         inputs[:dim], inputs[dim] = z.T, 1
         return inputs, inputs[at : at + layers]
 
-    def jvp(self, dw: Tensor, du: Tensor, db: Tensor, start: Tensor | None) -> Tensor:
-        """dx = Uᵀdt + dUᵀt, dt = t′ ⊙ (c + dW z + db + dL t + L dt), c = `start`: (N, d)."""
-        layers, dim = self.u.shape
-        k, d, n = len(self.lower), len(self.u_columns), self.inputs.shape[1]
-        dw_, du_ = dw.numpy(), du.numpy()
-        a = np.zeros((k, len(self.inputs)), self.inputs.dtype)
-        a[:layers, :dim], a[:layers, dim] = dw_, db.numpy()
-        with np.errstate(invalid="ignore"):  # an infinite direction gives NaN, as without numba
-            a[:layers, -k:][:, :layers] = np.tril(dw_ @ self.u.T + self.w @ du_.T, -1)
-        du_columns = pad(du_.T, d, k)
-        dx = np.empty((d, n), self.inputs.dtype)
-        c = self.none if start is None else start.contiguous().numpy()
+    def jvp(self, dw: Tensor, du: Tensor, db: Tensor, dz: Tensor | None) -> Tensor:
+        """dx = dz + Uᵀdt + dUᵀt, dt = t′ ⊙ (W dz + dW z + db + dL t + L dt): (N, d)."""
+        a, du_columns = self._direction(dw, du, db)
+        columns, fill = self._columns(dz)
+        dx = np.empty((len(du_columns), self.inputs.shape[1]), self.inputs.dtype)
 
         def part(n0: int, n1: int) -> None:
-            _push(a, self.lower, self.u_columns, du_columns, self.inputs, c, dx, n0, n1, self.lanes)
+            fill(n0, n1)
+            matrices = a, self.w_rows, self.lower, self.u_columns, du_columns
+            _push(*matrices, self.inputs, columns, dx, n0, n1, self.lanes)
 
-        in_parts(n, part)
-        return from_numpy(dx)[:dim].T
+        in_parts(self.inputs.shape[1], part)
+        return from_numpy(dx)[: self.shape[1]].T
 
-    def pullback(
-        self, r: Tensor, start: Tensor | None, by_z: bool
-    ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    def pullback(self, r: Tensor, start: Tensor | None, by_z: bool) -> Pulled:
         """From ā = t′ ⊙ (c + U rᵀ + Lᵀā): Jᵀr as dW, dU, db, and the cotangents of z or nothing.
 
         Shapes (N, d) → (K, d), (K, d), (K,), (N, d).
         """
-        layers, dim = self.u.shape
-        d, n = len(self.u_columns), self.inputs.shape[1]
-        columns = np.zeros((d, n), self.inputs.dtype)
+        columns, fill = self._columns(r)
         r_z = np.empty_like(columns) if by_z else self.none
-        c, rows = self.none if start is None else start.contiguous().numpy(), r.numpy().T
+        c = self.none if start is None else start.contiguous().numpy()
 
         def part(n0: int, n1: int) -> tuple[ndarray, ndarray]:
-            columns[:dim, n0:n1] = rows[:, n0:n1]
-            return _pull(
-                self.u_rows,
-                self.upper,
-                self.w_columns,
-                self.inputs,
-                c,
-                columns,
-                r_z,
-                n0,
-                n1,
-                self.lanes,
-            )
+            fill(n0, n1)
+            matrices = self.u_rows, self.upper, self.w_columns
+            return _pull(*matrices, self.inputs, c, columns, r_z, n0, n1, self.lanes)
 
-        parts = in_parts(n, part)
+        return self._pulled(in_parts(self.inputs.shape[1], part), r_z)
+
+    def normal(self, dw: Tensor, du: Tensor, db: Tensor, dz: Tensor | None) -> Pulled:
+        """`pullback` of `jvp`, with the cotangents of z if there is dz, in one pass."""
+        a, du_columns = self._direction(dw, du, db)
+        columns, fill = self._columns(dz)
+        r_z = np.empty_like(columns)
+
+        def part(n0: int, n1: int) -> tuple[ndarray, ndarray]:
+            fill(n0, n1)
+            there = a, self.w_rows, self.lower, self.u_columns, du_columns
+            back = self.u_rows, self.upper
+            points = self.inputs, columns, r_z
+            return _there_and_back(*there, *back, *points, self.w_columns, n0, n1, self.lanes)
+
+        return self._pulled(in_parts(self.inputs.shape[1], part), r_z)
+
+    def _direction(self, dw: Tensor, du: Tensor, db: Tensor) -> tuple[ndarray, ndarray]:
+        """[dW, db, 0 …, dL, 0 …] with dL = tril(dW Uᵀ + W dUᵀ), and dUᵀ."""
+        layers, dim = self.shape
+        k, d = len(self.lower), len(self.u_columns)
+        dw_rows, du_columns = pad(dw.numpy(), k, d), pad(du.numpy().T, d, k)
+        a = np.zeros((k, len(self.inputs)), self.inputs.dtype)
+        a[:, :dim], a[:layers, dim] = dw_rows[:, :dim], db.numpy()
+        d_lower = np.zeros((k, k), self.inputs.dtype)
+        _add_below(dw_rows, self.u_columns, d_lower)
+        _add_below(self.w_rows, du_columns, d_lower)
+        a[:, -k:] = d_lower
+        return a, du_columns
+
+    def _columns(self, points: Tensor | None) -> tuple[ndarray, Callable[[int, int], None]]:
+        """Where the points' coordinates will be rows, and what fills a part; or nothing."""
+        if points is None:
+            return self.none, lambda n0, n1: None
+        dim, rows = self.shape[1], points.numpy().T
+        columns = np.empty((len(self.u_columns), len(points)), self.inputs.dtype)
+
+        def fill(n0: int, n1: int) -> None:
+            columns[:dim, n0:n1] = rows[:, n0:n1]
+            columns[dim:, n0:n1] = 0
+
+        return columns, fill
+
+    def _pulled(self, parts: list[tuple[ndarray, ndarray]], r_z: ndarray) -> Pulled:
+        """The gradients from the sums of the parts: dW has one by L, as dU has."""
+        layers, dim = self.shape
         products, du = parts[0]
         for other_products, other_du in parts[1:]:
             products += other_products
             du += other_du
-        below = np.tril(products[:layers, -len(self.lower) :][:, :layers], -1)
-        with np.errstate(invalid="ignore"):
-            dw = products[:layers, :dim] + below @ self.u
-            du = du[:layers, :dim] + below.T @ self.w
-        db = products[:layers, dim]
-        return from_numpy(dw), from_numpy(du), from_numpy(db), from_numpy(r_z)[:dim].T
+        below = np.tril(products[:, -len(self.lower) :], -1)
+        dw = pad(products[:, :dim], *du.shape)
+        _add_matmul(below, self.u_rows, dw)
+        _add_matmul(np.ascontiguousarray(below.T), self.w_rows, du)
+        dw, du, db = (from_numpy(x)[:layers] for x in (dw[:, :dim], du[:, :dim], products[:, dim]))
+        return dw, du, db, from_numpy(r_z)[:dim].T

@@ -107,6 +107,21 @@ class ComposeJacobian(Jacobian):
         assert dz is not None
         return dz
 
+    def normal(self, dtheta: Tensor, dz: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        *before, last = self.chain
+        head, *rest = self.transform.split(dtheta)
+        start = dz
+        for j, p in zip(before, reversed(rest), strict=True):
+            dz = j.jvp(p, dz)
+        grad, r = last.normal(head, dz)
+        grads = [grad]
+        for j in reversed(before):
+            assert r is not None
+            wanted = j is not self.chain[0] or start is not None
+            grad, r = j.pullback(r) if wanted else (j.vjp(r), None)
+            grads.append(grad)
+        return torch.cat(grads), r
+
     def pullback(self, r: Tensor, q: Tensor | None = None) -> tuple[Tensor, Tensor]:
         grads = []
         for j in reversed(self.chain):

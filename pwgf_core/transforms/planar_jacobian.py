@@ -91,8 +91,7 @@ class PlanarJacobian(Jacobian):
     def jvp(self, dtheta: Tensor, dz: Tensor | None = None) -> Tensor:
         dw, du, db = self.transform.split(dtheta)
         if self.compiled:
-            dx = self.compiled.jvp(dw, du, db, None if dz is None else self.w @ dz.T)
-            return dx if dz is None else dx + dz
+            return self.compiled.jvp(dw, du, db, dz)
         d_lower = torch.tril(dw @ self.u.T + self.w @ du.T, -1)
         da = self._forward.work
         torch.mm(torch.cat([dw, d_lower, db[:, None]], 1), self.inputs, out=da)
@@ -112,6 +111,12 @@ class PlanarJacobian(Jacobian):
         if self.compiled:
             return self._compiled_pullback(r, q, by_z=False)[0]
         return self._theta_gradient(self._solve_adjoint(r, q), r, q)
+
+    def normal(self, dtheta: Tensor, dz: Tensor | None = None) -> tuple[Tensor, Tensor | None]:
+        if not self.compiled:
+            return super().normal(dtheta, dz)
+        dw, du, db, r_z = self.compiled.normal(*self.transform.split(dtheta), dz)
+        return self._flat(dw, du, db, None), None if dz is None else r_z
 
     def _compiled_pullback(self, r: Tensor, q: Tensor | None, by_z: bool) -> tuple[Tensor, Tensor]:
         assert self.compiled is not None

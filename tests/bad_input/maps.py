@@ -111,6 +111,8 @@ CASES = [
     Case(lambda: J.jvp(THETA[:3]), "dtheta", "(3,)"),
     Case(lambda: J.jvp(BAD_THETA.single), "dtheta", "float32"),
     Case(lambda: J.jvp(THETA, Z[:4]), "dz", "(4, 2)"),
+    Case(lambda: J.normal(BAD_THETA.single), "dtheta", "float32"),
+    Case(lambda: J.normal(THETA, Z[:4]), "dz", "(4, 2)"),
     Case(lambda: J.vjp(Z.T), "r", "(2, 8)"),
     Case(lambda: J.vjp(Z, Z), "q", "(8, 2)"),
     Case(lambda: J.pullback(any_(1.0)), "r", "1.0"),
