@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-PAUSE = 0.003  # seconds in which the threads of the call before stop waiting for more work
+PAUSE = 0.02  # seconds after which the threads of the call before no longer spin for more work
 
 
 def medians(
