@@ -102,7 +102,7 @@ def test_the_gap_is_the_error_of_the_half_steps_to_leading_order(scheme: Any) ->
     assert convergence_order(steps, list(gaps)) == pytest.approx(2, abs=0.1)  # + O(ph) = 0.03
     assert convergence_order(steps, list(errors)) == pytest.approx(2, abs=0.1)
     off = [abs(g / e - 1) for g, e in zip(gaps, errors, strict=True)]
-    assert off[-1] < 0.02  # O(ph) = 0.008
+    assert off[-1] < 0.01  # O(ph) = 0.008
     assert convergence_order(steps, off) == pytest.approx(1, abs=0.2)
 
 
@@ -115,7 +115,7 @@ def test_the_gap_of_proximal_steps_is_a_quarter_of_h_squared_times_the_accelerat
     p, steps = 8.0, [4e-3, 2e-3, 1e-3]
     constant = math.hypot((1 + p) * (1 - p), p * p) / 4
     off = [abs(gap(scheme, line(p), h)[0] / h**2 / constant - 1) for h in steps]
-    assert off[-1] < 0.05  # O(ph) = 0.008, a few times
+    assert off[-1] < 0.03  # O(ph) = 0.008, twice
     assert convergence_order(steps, off) == pytest.approx(1, abs=0.2)
 
 
@@ -133,7 +133,8 @@ def test_the_step_is_that_of_the_formula() -> None:
 
 
 def accepted(scheme: Scheme, flow: Problem, t_end: float, **options: Any) -> Trajectory:
-    run = evolve(flow, scheme, t_end=t_end, progress=False, **({"record": 1} | options))
+    settings: dict[str, Any] = {"record": 1, "progress": False} | options
+    run = evolve(flow, scheme, t_end=t_end, **settings)
     assert run.status == "completed"
     return run
 
@@ -149,8 +150,8 @@ def test_the_error_at_the_end_is_of_order_one_half_in_the_tolerance(scheme: Any)
     for tol in tols:
         a, b = accepted(StepDoubling(scheme, tol), flow, 0.5).state.theta[:, None]
         errors.append(gaussian_w2(b, a[:, None] ** 2, law.mean(0.5), law.covariance(0.5)))
-    # the terms of second order in h = 0.05 are a tenth of the first
-    assert convergence_order(tols, errors) == pytest.approx(0.5, abs=0.05)
+    # terms of the next order in h = 0.05, and a last step that is cut short
+    assert convergence_order(tols, errors) == pytest.approx(0.5, abs=0.02)
 
 
 def largest_error(scheme: Scheme, t_end: float) -> tuple[Trajectory, float]:
@@ -171,7 +172,7 @@ def test_fewer_solves_than_equal_steps_of_the_same_error() -> None:
     run, error = largest_error(StepDoubling(LinearlyImplicit(1.0), tol=1e-2), 2.0)
     fixed, coarser = largest_error(LinearlyImplicit(0.005), 2.0)
     assert coarser > error  # 0.037 against 0.024
-    # with the rejected tries, and the third step that measures; seen 126 against 521
+    # with the rejected tries, and the third step that measures; seen 92 against 406
     assert sum(run.history["iterations"]) < 0.4 * sum(fixed.history["iterations"])
 
 
@@ -183,7 +184,7 @@ def test_steps_grow_as_the_flow_slows_down() -> None:
     # quarter of that times h², and the controller aims at 0.9² tol.
     late = (t > 0.7) & (t + h < 3)  # the last step is cut short
     aim = 2 * (0.81 * 3e-4 * t.exp() / (math.cos(0.7) + math.sin(0.7))).sqrt()
-    assert float((h / aim - 1)[late].abs().max()) < 0.2  # O(h) at each end, and one step behind
+    assert float((h / aim - 1)[late].abs().max()) < 0.06  # O(h); seen 0.014 to 0.031
 
 
 @pytest.mark.parametrize("kind", [ImplicitRelaxed, BiLevel])
@@ -231,16 +232,15 @@ def test_recorded_times_are_met_and_the_largest_step_is_kept() -> None:
 
 
 @pytest.mark.parametrize("scheme", [ImplicitRelaxed(0.1), BiLevel(0.1), LinearlyImplicit(0.1)])
-@pytest.mark.parametrize("steps", [3, 8])
-def test_a_resumed_run_equals_an_unbroken_one(scheme: Any, steps: int, tmp_path: Path) -> None:
+def test_a_resumed_run_equals_an_unbroken_one(scheme: Any, tmp_path: Path) -> None:
     """To the bit, rejected steps, the proposed size and warm starts included."""
-    options: dict[str, Any] = {"t_end": 0.4, "record": 2, "samples": 64, "progress": False}
-    doubling = StepDoubling(scheme, tol=5e-3)
+    options: dict[str, Any] = {"t_end": 0.3, "record": 2, "samples": 64, "progress": False}
+    doubling = StepDoubling(scheme, tol=2e-2)
     whole = evolve(PROBLEM, doubling, **options)
     evolve(
         PROBLEM,
         doubling,
-        callback=lambda state, _: state.step < steps,
+        callback=lambda state, _: state.step < 5,
         checkpoint=tmp_path / "run",
         **options,
     )
@@ -248,7 +248,7 @@ def test_a_resumed_run_equals_an_unbroken_one(scheme: Any, steps: int, tmp_path:
     assert stored.status == "interrupted"
     again = evolve(PROBLEM, doubling, resume=stored, **options)
     assert again.status == whole.status == "completed"
-    assert whole.state.step > 8
+    assert whole.state.step > 6
     assert all(torch.equal(x, y) for x, y in zip(again.thetas, whole.thetas, strict=True))
     assert again.times == whole.times
     assert again.history["h"] == whole.history["h"]
