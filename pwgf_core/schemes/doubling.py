@@ -23,9 +23,9 @@ class StepDoubling:
     of order one it is proportional to h², and to leading order it is the error of the two half
     steps (Richardson); a step where it is above `tol` is repeated with a smaller one
     (`controlled`), and `scheme.h` is the largest. θ″ is not extrapolated: where each step of
-    `scheme` lowers F by at least its |Δ|²/h, as proximal steps of h/2 do, so do the two. The `tol`
-    of a proximal `scheme` is to be small, or its error hides that of the step: E|T − T_min|² is
-    up to about h tol times the fall of F.
+    `scheme` lowers F by at least its |Δ|²/h, as proximal steps of h/2 do, so do the two. What a
+    proximal `scheme` leaves to the minimum is in the gap, and with random samples so is what it
+    fits to each of them: its own `tol` is to be small for small gaps, and `matched` samples help.
 
     The report is that of the whole step. `decrease` is the fall over it, `iterations` are those of
     all three, `residual` and `status` the worst; energy, speed and misfit are those at the start.
