@@ -77,7 +77,14 @@ from .potential_network import PotentialNetwork
 from .problems import PROBLEMS, problem
 from .reference import Barenblatt, FromDistribution, Gaussian, Reference, Uniform
 from .resume import step_generator
-from .schemes import BiLevel, BiLevelNetwork, Explicit, ImplicitRelaxed, LinearlyImplicit
+from .schemes import (
+    BiLevel,
+    BiLevelNetwork,
+    Explicit,
+    ImplicitRelaxed,
+    LinearlyImplicit,
+    StepDoubling,
+)
 from .state import Info, Problem, State
 from .trajectory import Trajectory
 from .transforms import (
@@ -165,6 +172,7 @@ __all__ = [
     "Solution",
     "State",
     "Status",
+    "StepDoubling",
     "Trajectory",
     "Transform",
     "TwoLayerReLU",

@@ -19,7 +19,14 @@ from .problems import PROBLEMS, TRANSFORMS
 from .problems.plane import REFERENCES
 from .problems.styblinski_tang import FRAMES
 from .reference import SAMPLINGS
-from .schemes import BiLevel, BiLevelNetwork, Explicit, ImplicitRelaxed, LinearlyImplicit
+from .schemes import (
+    BiLevel,
+    BiLevelNetwork,
+    Explicit,
+    ImplicitRelaxed,
+    LinearlyImplicit,
+    StepDoubling,
+)
 from .schemes.explicit import FORMS, TABLEAUX
 from .state import Problem
 
@@ -57,7 +64,11 @@ def parser() -> Parser:
     run.add_argument("--sampling", choices=SAMPLINGS, help="how they are drawn")
     run.add_argument("--transform", choices=TRANSFORMS, help="family of the maps T_θ")
     run.add_argument("--layers", type=int, help="layers K, or units of a network")
-    run.add_argument("--integrator", choices=TABLEAUX, help="of the relaxed scheme")
+    run.add_argument(
+        "--integrator",
+        choices=TABLEAUX,
+        help="of the relaxed scheme; adaptive also of the others, by step doubling",
+    )
     run.add_argument("--form", choices=FORMS, default="velocity", help="of the right-hand side")
     run.add_argument("--metric", choices=METRICS, default="relaxed", help="Ĝ, or G")
     run.add_argument(
@@ -128,16 +139,23 @@ def make_scheme(args: argparse.Namespace, problem: Problem, h: float) -> Scheme:
     explicit, linear = args.scheme == "relaxed", args.scheme == "linearly-implicit"
     if args.psi != "galerkin" and args.scheme != "bilevel":
         raise ValueError("--psi network belongs to --scheme bilevel")
-    if (args.integrator or args.form != "velocity") and not explicit:
-        raise ValueError("--integrator and --form belong to --scheme relaxed")
+    if args.form != "velocity" and not explicit:
+        raise ValueError("--form belongs to --scheme relaxed")
+    if args.integrator not in (None, "adaptive") and not explicit:
+        raise ValueError(f"--integrator {args.integrator} belongs to --scheme relaxed")
+    if args.integrator and args.psi == "network":
+        raise ValueError("--integrator does not go with --psi network")
     if (args.solver or args.metric != "relaxed") and not (explicit or linear):
         raise ValueError("--solver and --metric belong to --scheme relaxed or linearly-implicit")
     metric = METRICS[args.metric]()
     solver = SOLVERS[args.solver]() if args.solver else problem.solver
     if explicit:
         return Explicit(h, args.integrator or problem.method, args.form, solver, metric)
+    if args.psi == "network":
+        return BiLevelNetwork(h)
+    implicit: ImplicitRelaxed | LinearlyImplicit
     if linear:
-        return LinearlyImplicit(h, solver, metric)
-    if args.scheme == "implicit":
-        return ImplicitRelaxed(h)
-    return BiLevel(h) if args.psi == "galerkin" else BiLevelNetwork(h)
+        implicit = LinearlyImplicit(h, solver, metric)
+    else:
+        implicit = ImplicitRelaxed(h) if args.scheme == "implicit" else BiLevel(h)
+    return StepDoubling(implicit) if args.integrator else implicit

@@ -120,9 +120,9 @@ class Info:
     of the flow that is not projected; `misfit` E|Jξ − v|² of the first stage on the same sample
     (NaN in the gradient form and for maps with kinks); `residual` and `status` are the worst and
     `iterations` the sum over the stages. `decrease` is the fall of F on the sample. Proximal steps
-    also report `distance`, the squared length E|K^½(T_θ⁺ − T_θ)|² of the step in their metric,
-    NaN elsewhere. `evolve` adds how often it halved the largest step, `halvings`, and how many
-    tries failed before this one, `retries`.
+    also report `distance`, the squared length E|K^½(T_θ⁺ − T_θ)|² of the step in their metric
+    (`StepDoubling` a bound of it), NaN elsewhere. `evolve` adds how often it halved the largest
+    step, `halvings`, and how many tries failed before this one, `retries`.
     """
 
     h: float

@@ -26,6 +26,7 @@ from pwgf_core import (
     Trajectory,
     evolve,
 )
+from pwgf_core.flow import Scheme
 
 EXACT = OrnsteinUhlenbeck(torch.tensor([1.0, 0.0]), torch.tensor([[0.5, 0.1], [0.1, 0.3]]))
 TRANSFORM = Compose(Affine(2), Planar(2, 4))
@@ -43,7 +44,7 @@ SCHEME = Explicit(0.05)
 def run(
     resume: Trajectory | None = None,
     problem: Problem = PROBLEM,
-    scheme: Explicit = SCHEME,
+    scheme: Scheme = SCHEME,
     t_end: float = 0.8,
     record: int = 4,
     seed: int = 3,

@@ -144,6 +144,9 @@ def test_unfinished_solves_are_reported(capsys: pytest.CaptureFixture[str]) -> N
         ["--metric", "wasserstein"],
         ["--solver", "dual"],
         ["--integrator", "adaptive"],
+        ["--integrator", "adaptive", "--scheme", "implicit"],
+        ["--integrator", "adaptive", "--scheme", "linearly-implicit", "--solver", "dense"],
+        ["--integrator", "adaptive", "--scheme", "bilevel"],
     ],
 )
 def test_every_scheme_from_the_command_line(options: list[str], tmp_path: Path) -> None:

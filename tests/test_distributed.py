@@ -41,6 +41,7 @@ from pwgf_core import (
     RelaxedMetric,
     Residual,
     State,
+    StepDoubling,
     Trajectory,
     Transform,
     TwoLayerReLU,
@@ -55,6 +56,7 @@ from pwgf_core.distributed import (
     sharded,
     world,
 )
+from pwgf_core.flow import Scheme
 from pwgf_core.schemes.forces import energy_gradient, jump_force
 from pwgf_core.transforms.inverse import check_orientation
 
@@ -173,10 +175,11 @@ def test_one_sum_over_the_processes_for_a_product_and_for_a_gradient(generator: 
         Explicit(0.1, "euler", form="gradient", solver=Minres(shift=1e-2)),
         ImplicitRelaxed(0.1),
         LinearlyImplicit(0.1),
+        StepDoubling(ImplicitRelaxed(0.1)),
     ],
-    ids=["midpoint", "adaptive", "gradient", "implicit", "linearly implicit"],
+    ids=["midpoint", "adaptive", "gradient", "implicit", "linearly implicit", "doubling"],
 )
-def test_a_run_has_the_same_steps_in_every_process(scheme: Explicit) -> None:
+def test_a_run_has_the_same_steps_in_every_process(scheme: Scheme) -> None:
     problem = Problem(
         small_run.PROBLEM.model,
         small_run.PROBLEM.energy,

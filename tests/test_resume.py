@@ -12,9 +12,21 @@ from safetensors import safe_open
 from safetensors.torch import save_file
 from small_run import EXACT, PROBLEM, SCHEME, assert_equal, run, stop_after
 
-from pwgf_core import Entropy, Explicit, Info, InitialFit, Potential, State, Trajectory
+from pwgf_core import (
+    Entropy,
+    Explicit,
+    Info,
+    InitialFit,
+    LinearlyImplicit,
+    Potential,
+    State,
+    StepDoubling,
+    Trajectory,
+)
+from pwgf_core.flow import Scheme
 
 ADAPTIVE = Explicit(0.1, "adaptive")
+DOUBLING = StepDoubling(LinearlyImplicit(0.1))
 
 
 def test_a_file_holds_a_run(tmp_path: Path) -> None:
@@ -73,9 +85,11 @@ def test_resuming_a_completed_run_changes_nothing() -> None:
     assert_equal(run(whole), whole)
 
 
-@pytest.mark.parametrize("scheme", [SCHEME, ADAPTIVE], ids=["midpoint", "adaptive"])
+@pytest.mark.parametrize(
+    "scheme", [SCHEME, ADAPTIVE, DOUBLING], ids=["midpoint", "adaptive", "doubling"]
+)
 @pytest.mark.parametrize("steps", [6, 1000], ids=["interrupted", "completed"])
-def test_a_run_goes_on_to_a_later_end(scheme: Explicit, steps: int, tmp_path: Path) -> None:
+def test_a_run_goes_on_to_a_later_end(scheme: Scheme, steps: int, tmp_path: Path) -> None:
     """Twice the end with twice the records: the same intervals, to which every step keeps."""
     path = tmp_path / "run"
     part = run(scheme=scheme, callback=stop_after(steps), checkpoint=path)

@@ -21,6 +21,7 @@ from ..linalg import LinearSolver, Solution, Status
 from ..metrics import MetricChoice, Relaxed
 from ..state import Info, Problem, State
 from ..transforms import Transform
+from .control import controlled
 from .forces import check_parameters, energy_gradient, finite_energy, jump_force
 
 # Rows of stage coefficients, weights, and for the adaptive pair the weights of lower order.
@@ -34,7 +35,6 @@ TABLEAUX: dict[str, tuple[list[list[float]], list[float], list[float] | None]] =
 FORMS = ("velocity", "gradient")
 STAGNANT = 0.999  # of the right-hand side: a residual that ξ = 0 has too
 UNFINISHED = (Status.MAX_ITERATIONS, Status.ILL_CONDITIONED)
-SMALLEST = 1e-6  # an adaptive step below this part of h gives up
 
 
 def equal_step(h: float, limit: float) -> float:
@@ -128,27 +128,17 @@ class Explicit:
 
         A fixed method divides `limit` into equal steps. The adaptive one repeats with a smaller
         step until the L²(λ) norm of its estimated error in T_θ is below tol, and after a
-        `NumericalError`, which it raises only when the step has become vanishingly small.
+        `NumericalError`, which it raises only when the step has become vanishingly small
+        (`controlled`).
         """
         if TABLEAUX[self.method][2] is None:
             state, info, _ = self._attempt(problem, state, z, equal_step(self.h, limit))
             return state, info
-        proposed = min(state.h or self.h / 100, self.h)
-        h, spent = min(proposed, limit), 0  # cut short by the limit, the proposal stays
-        while True:
-            try:
-                after, info, error = self._attempt(problem, state, z, h)
-            except NumericalError:
-                if h < SMALLEST * self.h:
-                    raise
-                proposed = h = h / 4
-                continue
-            spent += info.iterations
-            factor = min(3.0, max(0.2, 0.9 * (self.tol / max(error, 1e-300)) ** (1 / 3)))
-            if error <= self.tol or h < SMALLEST * self.h:
-                after = replace(after, h=min(max(proposed, h * factor), self.h))
-                return after, replace(info, iterations=spent)
-            proposed = h = h * min(factor, 0.9)
+
+        def attempt(h: float) -> tuple[State, Info, float]:
+            return self._attempt(problem, state, z, h)
+
+        return controlled(attempt, state, self.h, limit, self.tol, order=2)
 
     def _attempt(
         self, problem: Problem, state: State, z: Tensor, h: float

@@ -33,6 +33,12 @@ LINES: list[tuple[list[str], str, str]] = [
     ([*HEAT, "--transform", "residual", "--layers", "1e3"], "--layers", "'1e3'"),
     ([*HEAT, "--integrator", "leapfrog"], "--integrator", "'leapfrog'"),
     ([*HEAT, "--scheme", "implicit", "--integrator", "rk4"], "--integrator", "relaxed"),
+    ([*HEAT, "--scheme", "implicit", "--form", "gradient"], "--form", "relaxed"),
+    (
+        [*HEAT, "--scheme", "bilevel", "--psi", "network", "--integrator", "adaptive"],
+        "--integrator",
+        "--psi network",
+    ),
     ([*HEAT, "--form", "weak"], "--form", "'weak'"),
     ([*HEAT, "--metric", "fisher"], "--metric", "'fisher'"),
     ([*HEAT, "--scheme", "bilevel", "--metric", "wasserstein"], "--metric", "relaxed"),

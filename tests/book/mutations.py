@@ -332,6 +332,13 @@ MUTATIONS = [
         lambda right: lambda h, limit: right(h, limit) / 2,
         slow=True,
     ),
+    Mutation(
+        STIFF,
+        "pwgf_core.StepDoubling._attempt",
+        "a gap four times too small",
+        lambda right: lambda *args: (*(found := right(*args))[:2], found[2] / 4),
+        slow=True,
+    ),
     Mutation(STIFF, "pwgf_core.gaussian_w2", "√2 W₂", scaled(2**0.5), slow=True),
     Mutation(
         AGGREGATION,
