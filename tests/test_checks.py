@@ -62,7 +62,7 @@ class Wrong(Affine):
             jacobian.score = lambda score_z: score_z[:, :1]
         elif name == "normal":
             right = jacobian.normal
-            jacobian.normal = lambda v, dz=None: (1.01 * right(v, dz)[0], None)
+            jacobian.normal = lambda dtheta, dz=None: (1.01 * right(dtheta, dz)[0], None)
         elif name in ("jvp", "vjp", "rows", "score"):
             method = getattr(jacobian, name)
             setattr(jacobian, name, lambda *args: 1.01 * method(*args))

@@ -43,7 +43,10 @@ def test_chunks_are_the_same_operator(
         pairs["vjp"] = parts.vjp(r), whole.vjp(r)
         for i, name in enumerate(("θ", "z")):
             pairs[f"pullback to {name}"] = parts.pullback(r, q)[i], whole.pullback(r, q)[i]
-            pairs[f"normal to {name}"] = parts.normal(v, dz)[i], whole.normal(v, dz)[i]
+            part, all_of_it = parts.normal(v, dz)[i], whole.normal(v, dz)[i]
+            assert part is not None
+            assert all_of_it is not None
+            pairs[f"normal to {name}"] = part, all_of_it
         pairs["normal"] = parts.normal(v)[0], whole.normal(v)[0]
         gaps = {name: relative_gap(a, b) for name, (a, b) in pairs.items()}
         # the same numbers; sums over samples in another order, with some cancellation

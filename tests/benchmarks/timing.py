@@ -10,7 +10,7 @@ from pathlib import Path
 
 import torch
 
-PAUSE = 0.02  # seconds after which the threads of the call before no longer spin for more work
+WARM = 0.02  # seconds after which the threads of the call before no longer spin for more work
 
 
 def medians(
@@ -18,13 +18,13 @@ def medians(
 ) -> dict[str, float]:
     """Median milliseconds of each call, all of them in turn in every round.
 
-    With `again` a call is timed the second time in a row, as in a loop of a solver.
+    With `again` a call is repeated for `WARM` seconds before it is timed, as in a loop of a solver.
     """
     times: dict[str, list[float]] = {name: [] for name in calls}
     for i in range(warm_up + repeats):
         for name, call in calls.items():
-            time.sleep(PAUSE)
-            if again:
+            until = time.perf_counter() + WARM
+            while again and time.perf_counter() < until:
                 call()
             start = time.perf_counter()
             call()
