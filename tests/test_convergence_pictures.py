@@ -36,12 +36,12 @@ def test_dots_have_a_row_for_each_name_and_goals_in_their_rows() -> None:
     rows = {"a": {"one": 1.0, "two": 3.0}, "b": {"two": 5.0}}
     (axis,) = plots.dots(rows, "ratio", {"b": 4.0}).axes
     assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b"]
-    assert {line.get_label(): list(line.get_xdata()) for line in axis.lines} == {
+    assert {line.get_label(): np.array(line.get_xdata()).tolist() for line in axis.lines} == {
         "one": [1.0],
         "two": [3.0, 5.0],
         "goal": [4.0],
     }
-    assert list(axis.lines[-1].get_ydata()) == [1]
+    assert np.array(axis.lines[-1].get_ydata()).tolist() == [1]
 
 
 def test_dots_refuse_what_a_logarithm_or_a_row_cannot_show() -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from matplotlib.figure import Figure
+from matplotlib.ticker import LogFormatter
 
 from ..errors import check_positive
 from .base import EXACT, MODEL, OTHER, figure
@@ -47,6 +48,8 @@ def dots(
         label_once = "goal" if i == 0 else "_goal"
         axis.plot([value], [places[name]], "|", color="k", ms=18, mew=2, label=label_once)
     axis.set(xscale="log", xlabel=label, xlim=limits, ylim=(len(rows) - 0.5, -0.5))
+    axis.xaxis.set_major_formatter(LogFormatter())
+    axis.xaxis.set_minor_formatter(LogFormatter())
     axis.set_yticks(list(places.values()), list(places))
     if len(series) + len(goals) > 1:
         axis.legend(fontsize=8, loc="center left", bbox_to_anchor=(1, 0.5))
