@@ -30,3 +30,24 @@ def test_errors_are_joined_by_dimension() -> None:
     assert axis.get_title() == "Gaussians"
     with pytest.raises(ValueError, match=r"panels must name methods among ours, .*, got 'magic'"):
         plots.error_against_dimension({"a": {"magic": [(1, 1.0)]}}, "error")
+
+
+def test_dots_have_a_row_for_each_name_and_goals_in_their_rows() -> None:
+    rows = {"a": {"one": 1.0, "two": 3.0}, "b": {"two": 5.0}}
+    (axis,) = plots.dots(rows, "ratio", {"b": 4.0}).axes
+    assert [t.get_text() for t in axis.get_yticklabels()] == ["a", "b"]
+    assert {line.get_label(): np.array(line.get_xdata()).tolist() for line in axis.lines} == {
+        "one": [1.0],
+        "two": [3.0, 5.0],
+        "goal": [4.0],
+    }
+    assert np.array(axis.lines[-1].get_ydata()).tolist() == [1]
+
+
+def test_dots_refuse_what_a_logarithm_or_a_row_cannot_show() -> None:
+    with pytest.raises(ValueError, match="one"):
+        plots.dots({"a": {"one": 0.0}}, "ratio")
+    with pytest.raises(ValueError, match=r"goals .* got 'c'"):
+        plots.dots({"a": {"one": 1.0}}, "ratio", {"c": 2.0})
+    with pytest.raises(ValueError, match="at most 6"):
+        plots.dots({"a": {str(i): 1.0 for i in range(7)}}, "ratio")

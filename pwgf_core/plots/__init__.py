@@ -5,6 +5,7 @@ from .base import EXACT, MODEL, OTHER, ellipse, figure, png
 from .bilevel import displacement, proximal_landscape, step_errors
 from .convergence import convergence
 from .densities import free_boundary, graphs
+from .dots import dots
 from .error_analysis import error_beside_bounds, errors_by_size
 from .flows_in_pictures import flow_in_plane, flow_on_line, projections
 from .gaussians import gaussian_paths, linear_fields
@@ -33,6 +34,7 @@ __all__ = [
     "densities",
     "displacement",
     "distance_bounds",
+    "dots",
     "ellipse",
     "error_against_dimension",
     "error_against_seconds",

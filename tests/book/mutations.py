@@ -55,6 +55,8 @@ ERRORS = "error_analysis"
 
 PROCESSES = "several_processes"
 
+SPEED = "speed"
+
 GROWING = "letting_the_flow_grow"
 
 
@@ -553,6 +555,12 @@ MUTATIONS = [
         "pwgf_core.Machine.all_reduce",
         "a sum in one message",
         lambda right: lambda self, numbers, processes: self.latency,
+    ),
+    Mutation(
+        SPEED,
+        "pwgf_core.RelaxedMetric.matvec",
+        "the product made twice",
+        lambda right: lambda self, v: (right(self, v), right(self, v))[1],
     ),
     Mutation(GROWING, "pwgf_core.growth.gains", "nine tenths of the gain", scaled(0.9)),
     Mutation(
