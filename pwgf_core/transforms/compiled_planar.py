@@ -10,136 +10,16 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import numba
 import numpy as np
 from numpy import ndarray
 from torch import Tensor, from_numpy
 
-from .compiled import DTYPES, OPTIONS, TILE, add_product, add_sums, in_parts, solve_rows
+from .compiled import DTYPES, TILE, in_parts
+from .planar_loops import WHOLE, add_below, add_matmul, pull, push, there_and_back
 
 L2 = Path("/sys/devices/system/cpu/cpu0/cache/index2/size")
 LANES = 64, 768  # fewest and most samples of a block
-WHOLE = 32  # columns that no loop leaves a rest of
 Pulled = tuple[Tensor, Tensor, Tensor, Tensor]
-
-
-@numba.njit(**OPTIONS)
-def _slopes(t, part, scale, here):  # pyright: ignore
-    """The scale of a block, 1 − t²."""
-    for j in range(len(t)):
-        a, s = t[j, part], scale[j, here]
-        for i in range(len(a)):
-            s[i] = 1 - a[i] * a[i]
-
-
-@numba.njit(**OPTIONS)
-def _forward(a, w, lower, u, du, inputs, dz, part, y, scale, here, dx, to):  # pyright: ignore
-    """dx of a block from dt = y, which it leaves behind."""
-    k = len(lower)
-    e = len(inputs) - k
-    first, step = np.int64(0), np.int64(1)  # typed, or every literal is compiled anew
-    y[:, here] = 0
-    for j in range(0, k, TILE):
-        add_product(a, j, e + j + TILE, inputs, part, y, here, first, step)
-        add_product(w, j, len(dz), dz, part, y, here, first, step)
-    solve_rows(lower, scale, here, y, here, first, step)
-    dx[:, to] = 0
-    for j in range(len(dz)):
-        dx[j, to] = dz[j, part]
-    for j in range(0, len(dx), TILE):
-        add_product(u, j, k, y, here, dx, to, first, step)
-        add_product(du, j, k, inputs[e:], part, dx, to, first, step)
-
-
-@numba.njit(**OPTIONS)
-def _backward(u, upper, inputs, part, r, at, y, scale, here, products, by_u):  # pyright: ignore
-    """Sums over a block from y = c, in whose place it leaves ā."""
-    k = len(upper)
-    e = len(inputs) - k
-    first, step = np.int64(0), np.int64(1)
-    for j in range(0, k, TILE):
-        add_product(u, j, len(r), r, at, y, here, first, step)
-    solve_rows(upper, scale, here, y, here, np.int64(k - 1), -step)
-    for j in range(0, k, TILE):
-        add_sums(y, here, inputs, part, products, j, e + j + TILE)
-        add_sums(inputs[e:], part, r, at, by_u, j, len(r))
-
-
-@numba.njit(**OPTIONS)
-def _to_input(w, y, here, r, at, r_z, part):  # pyright: ignore
-    """r_z = r + Wᵀā of a block, where r_z is asked for."""
-    first, step = np.int64(0), np.int64(1)
-    for j in range(len(r_z)):
-        r_z[j, part] = r[j, at]
-    for j in range(0, len(r_z), TILE):
-        add_product(w, j, len(y), y, here, r_z, part, first, step)
-
-
-@numba.njit(**OPTIONS)
-def _push(a, w, lower, u, du, inputs, dz, dx, n0, n1, lanes):  # pyright: ignore
-    k = len(lower)
-    t = inputs[len(inputs) - k :]
-    y, scale = np.empty((k, lanes), inputs.dtype), np.empty((k, lanes), inputs.dtype)
-    for i in range(n0, n1, lanes):
-        part, here = slice(i, min(i + lanes, n1)), slice(0, min(lanes, n1 - i))
-        _slopes(t, part, scale, here)
-        _forward(a, w, lower, u, du, inputs, dz, part, y, scale, here, dx, part)
-
-
-@numba.njit(**OPTIONS)
-def _pull(u, upper, w, inputs, start, r, r_z, n0, n1, lanes):  # pyright: ignore
-    k = len(upper)
-    t = inputs[len(inputs) - k :]
-    y, scale = np.empty((k, lanes), inputs.dtype), np.empty((k, lanes), inputs.dtype)
-    products = np.zeros((k, len(inputs)), inputs.dtype)
-    by_u = np.zeros((k, len(r)), inputs.dtype)
-    for i in range(n0, n1, lanes):
-        part, here = slice(i, min(i + lanes, n1)), slice(0, min(lanes, n1 - i))
-        _slopes(t, part, scale, here)
-        y[:, here] = 0
-        for j in range(len(start)):
-            y[j, here] = start[j, part]
-        _backward(u, upper, inputs, part, r, part, y, scale, here, products, by_u)
-        _to_input(w, y, here, r, part, r_z, part)
-    return products, by_u
-
-
-@numba.njit(**OPTIONS)
-def _there_and_back(a, w, lower, u, du, rows, upper, inputs, dz, r_z, w_t, n0, n1, lanes):  # pyright: ignore
-    """`_push` and `_pull` of one block after the other."""
-    k, d = len(lower), len(u)
-    t = inputs[len(inputs) - k :]
-    y, scale = np.empty((k, lanes), inputs.dtype), np.empty((k, lanes), inputs.dtype)
-    dx = np.empty((d, lanes), inputs.dtype)
-    products = np.zeros((k, len(inputs)), inputs.dtype)
-    by_u = np.zeros((k, d), inputs.dtype)
-    for i in range(n0, n1, lanes):
-        part, here = slice(i, min(i + lanes, n1)), slice(0, min(lanes, n1 - i))
-        _slopes(t, part, scale, here)
-        _forward(a, w, lower, u, du, inputs, dz, part, y, scale, here, dx, here)
-        y[:, here] = 0
-        _backward(rows, upper, inputs, part, dx, here, y, scale, here, products, by_u)
-        _to_input(w_t, y, here, dx, here, r_z, part)
-    return products, by_u
-
-
-@numba.njit(**OPTIONS)
-def _add_below(a, x, y):  # pyright: ignore
-    """The strictly lower part of y += a x."""
-    first, step = np.int64(0), np.int64(1)
-    for k in range(0, len(y), TILE):
-        part = slice(0, (k + TILE + WHOLE - 1) // WHOLE * WHOLE)  # vectors of the processor
-        add_product(a, k, a.shape[1], x, part, y, part, first, step)
-        for i in range(k, k + TILE):
-            y[i, i:] = 0
-
-
-@numba.njit(**OPTIONS)
-def _add_matmul(a, x, y):  # pyright: ignore
-    """y += a x; a library's own threads would spin after it and disturb those of `in_parts`."""
-    first, step, part = np.int64(0), np.int64(1), slice(0, x.shape[1])
-    for k in range(0, len(y), TILE):
-        add_product(a, k, a.shape[1], x, part, y, part, first, step)
 
 
 @cache
@@ -203,7 +83,7 @@ class Products:
         def part(n0: int, n1: int) -> None:
             fill(n0, n1)
             matrices = a, self.w_rows, self.lower, self.u_columns, du_columns
-            _push(*matrices, self.inputs, columns, dx, n0, n1, self.lanes)
+            push(*matrices, self.inputs, columns, dx, n0, n1, self.lanes)
 
         in_parts(self.inputs.shape[1], part)
         return from_numpy(dx)[: self.shape[1]].T
@@ -220,7 +100,7 @@ class Products:
         def part(n0: int, n1: int) -> tuple[ndarray, ndarray]:
             fill(n0, n1)
             matrices = self.u_rows, self.upper, self.w_columns
-            return _pull(*matrices, self.inputs, c, columns, r_z, n0, n1, self.lanes)
+            return pull(*matrices, self.inputs, c, columns, r_z, n0, n1, self.lanes)
 
         return self._pulled(in_parts(self.inputs.shape[1], part), r_z)
 
@@ -235,7 +115,7 @@ class Products:
             there = a, self.w_rows, self.lower, self.u_columns, du_columns
             back = self.u_rows, self.upper
             points = self.inputs, columns, r_z
-            return _there_and_back(*there, *back, *points, self.w_columns, n0, n1, self.lanes)
+            return there_and_back(*there, *back, *points, self.w_columns, n0, n1, self.lanes)
 
         return self._pulled(in_parts(self.inputs.shape[1], part), r_z)
 
@@ -247,8 +127,8 @@ class Products:
         a = np.zeros((k, len(self.inputs)), self.inputs.dtype)
         a[:, :dim], a[:layers, dim] = dw_rows[:, :dim], db.numpy()
         d_lower = np.zeros((k, k), self.inputs.dtype)
-        _add_below(dw_rows, self.u_columns, d_lower)
-        _add_below(self.w_rows, du_columns, d_lower)
+        add_below(dw_rows, self.u_columns, d_lower)
+        add_below(self.w_rows, du_columns, d_lower)
         a[:, -k:] = d_lower
         return a, du_columns
 
@@ -274,7 +154,7 @@ class Products:
             du += other_du
         below = np.tril(products[:, -len(self.lower) :], -1)
         dw = pad(products[:, :dim], *du.shape)
-        _add_matmul(below, self.u_rows, dw)
-        _add_matmul(np.ascontiguousarray(below.T), self.w_rows, du)
+        add_matmul(below, self.u_rows, dw)
+        add_matmul(np.ascontiguousarray(below.T), self.w_rows, du)
         dw, du, db = (from_numpy(x)[:layers] for x in (dw[:, :dim], du[:, :dim], products[:, dim]))
         return dw, du, db, from_numpy(r_z)[:dim].T
